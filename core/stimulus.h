@@ -1,0 +1,48 @@
+/* core/stimulus.h - the type of a world: what every process can show itself without asking anybody.
+ *
+ * The worlds are in experiments/stimuli/. A batch is a function of (seed, phase, presentation), so every rank makes or reads
+ * its own copy and all copies are equal, bit for bit. */
+#ifndef CAL_CORE_STIMULUS_H
+#define CAL_CORE_STIMULUS_H
+
+#include <stdint.h>
+
+#include "core/param.h"
+#include "core/rep.h"
+
+struct cal_stimulus;
+
+enum cal_split { CAL_SPLIT_TRAIN, CAL_SPLIT_HELD_OUT };
+
+/* How a phase looks at the world. */
+struct cal_view {
+    int phase;            /* number in the experiment file, for keys */
+    enum cal_split split;
+    double noise;         /* standard deviation, where the world has noisy views; < 0: the world's own */
+};
+
+struct cal_stimulus_ops {
+    const char *kind, *help;
+    const struct cal_param *params;
+    size_t params_size;
+    /* Open. Sets s->spec (slices: image, view1, view2, label, box ...) and s->samples for both splits. Local.
+     * Errors: CAL_EINPUT, CAL_EUSAGE; nothing is held after one. */
+    int (*open)(struct cal_stimulus *s);
+    /* Write batch `presentation` of the view to out[slice] (rows x cols, packed). Local, keeps no memory of earlier calls.
+     * May return CAL_EINPUT or CAL_EIO. */
+    int (*batch)(struct cal_stimulus *s, const struct cal_view *view, long presentation, float *const *out);
+    void (*close)(struct cal_stimulus *s);
+};
+
+struct cal_stimulus {
+    const struct cal_stimulus_ops *ops;
+    const void *params; /* [borrow] the kind's own, parsed */
+    uint32_t seed;
+    int batch;                /* B */
+    struct cal_rep_spec spec; /* what it offers */
+    long samples[2];          /* how many samples each split has; an epoch is samples / B batches */
+    int classes;              /* labels are 0 ... classes-1; 0 without labels */
+    void *state;              /* [own] by the kind */
+};
+
+#endif
