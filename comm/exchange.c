@@ -1,0 +1,392 @@
+/* comm/exchange.c - see exchange.h. */
+#include "comm/exchange.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "comm/checksum.h"
+#include "comm/internal.h"
+#include "core/clock.h"
+#include "core/err.h"
+#include "core/mem.h"
+
+/* What an edge is to this rank. */
+enum end {
+    NONE,   /* between others; or it carries nothing */
+    DIRECT, /* both ends here, used in the same step: a pointer */
+    HELD,   /* both ends here, used later: a copy in the ring */
+    SENDER,
+    RECEIVER,
+};
+
+struct end_of_link {
+    const struct cal_link *link;
+    enum end end;
+    size_t floats;
+    long total, next_put, next_take, released;
+    long posted; /* RECEIVER: messages whose receives have been started */
+    int n_slots; /* HELD, RECEIVER: message k is in slot k mod n_slots */
+    float **slot;
+    MPI_Request *request; /* RECEIVER: one a slot; SENDER: one a buffer */
+    float *out[2];        /* SENDER: message k is in buffer k mod 2 */
+    struct cal_rep rep;   /* what take returns */
+    struct cal_ledger sent, received;
+};
+
+struct cal_exchange {
+    struct cal_world *world;
+    int n;
+    struct end_of_link *ends;
+    double wait_s, transfer_s;
+};
+
+static enum end end_at(const struct cal_link *l, int rank)
+{
+    if (cal_rep_spec_floats(l->spec) == 0)
+        return NONE;
+    if (l->from_rank == rank && l->to_rank == rank)
+        return l->hold == 0 ? DIRECT : HELD;
+    return l->from_rank == rank ? SENDER : l->to_rank == rank ? RECEIVER : NONE;
+}
+
+/* Buffers: the messages that wait for use, one more to receive into while the oldest is in use, and one ahead. */
+static int n_buffers(const struct cal_link *l, enum end end)
+{
+    return end == SENDER ? 2 : end == HELD || end == RECEIVER ? l->hold + 2 : 0;
+}
+
+size_t cal_exchange_bytes(const struct cal_link *links, int n, int rank)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < n; i++)
+        bytes += cal_rep_spec_floats(links[i].spec) * sizeof(float) * (size_t)n_buffers(&links[i], end_at(&links[i], rank));
+    return bytes;
+}
+
+/* Both ends of every edge tell each other its size. */
+static int check_sizes(struct cal_exchange *x)
+{
+    struct cal_world *w = x->world;
+    int err = CAL_OK;
+    long *sizes = cal_alloc((size_t)(x->n ? x->n : 1) * sizeof *sizes);
+    MPI_Request *requests = cal_alloc((size_t)(x->n ? x->n : 1) * sizeof *requests);
+    for (int i = 0; i < x->n; i++) {
+        struct end_of_link *e = &x->ends[i];
+        const struct cal_link *l = e->link;
+        requests[i] = MPI_REQUEST_NULL;
+        sizes[i] = (long)e->floats;
+        if (l->from_rank == l->to_rank)
+            continue;
+        if (l->from_rank == w->rank)
+            cal_mpi_check(MPI_Isend(&sizes[i], 1, MPI_LONG, l->to_rank, CAL_TAG_EDGE + i, w->comm, &requests[i]), "size check");
+        else if (l->to_rank == w->rank)
+            cal_mpi_check(MPI_Irecv(&sizes[i], 1, MPI_LONG, l->from_rank, CAL_TAG_EDGE + i, w->comm, &requests[i]), "size check");
+    }
+    for (int i = 0; i < x->n; i++) {
+        if (requests[i] != MPI_REQUEST_NULL)
+            cal_wait(w, &requests[i]);
+        if (!err && sizes[i] != (long)x->ends[i].floats)
+            err = cal_fail(CAL_EUSAGE, "%s sends %ld values along `%s`, %s expects %zu: do both ranks read the same files?",
+                           x->ends[i].link->from, sizes[i], x->ends[i].link->projection, x->ends[i].link->to, x->ends[i].floats);
+    }
+    cal_free(sizes);
+    cal_free(requests);
+    return cal_agree(w, err);
+}
+
+static void create_end(struct cal_exchange *x, int i)
+{
+    struct cal_world *w = x->world;
+    struct end_of_link *e = &x->ends[i];
+    const struct cal_link *l = e->link;
+    int n = n_buffers(l, e->end);
+    size_t bytes = e->floats * sizeof(float);
+    CAL_ASSERT(bytes <= 0x7fffffff);
+    e->rep.spec = l->spec;
+    if (e->end == SENDER || e->end == RECEIVER)
+        e->request = cal_alloc((size_t)n * sizeof *e->request);
+    if (e->end == SENDER)
+        for (int b = 0; b < 2; b++) {
+            e->out[b] = cal_alloc(bytes);
+            cal_mpi_check(MPI_Send_init(e->out[b], (int)bytes, MPI_BYTE, l->to_rank, CAL_TAG_EDGE + i, w->comm, &e->request[b]),
+                          "exchange plan");
+        }
+    if (e->end == HELD || e->end == RECEIVER) {
+        e->n_slots = n;
+        e->slot = cal_alloc((size_t)n * sizeof *e->slot);
+        for (int s = 0; s < n; s++) {
+            e->slot[s] = cal_alloc(bytes);
+            if (e->end == RECEIVER)
+                cal_mpi_check(MPI_Recv_init(e->slot[s], (int)bytes, MPI_BYTE, l->from_rank, CAL_TAG_EDGE + i, w->comm, &e->request[s]),
+                              "exchange plan");
+        }
+    }
+}
+
+int cal_exchange_create(struct cal_world *w, const struct cal_link *links, int n, struct cal_exchange **out)
+{
+    struct cal_exchange *x = cal_alloc(sizeof *x);
+    x->world = w;
+    x->n = n;
+    x->ends = cal_alloc((size_t)(n ? n : 1) * sizeof *x->ends);
+    for (int i = 0; i < n; i++) {
+        x->ends[i].link = &links[i];
+        x->ends[i].end = end_at(&links[i], w->rank);
+        x->ends[i].floats = cal_rep_spec_floats(links[i].spec);
+    }
+    *out = NULL;
+    int err = w->size > 1 ? check_sizes(x) : CAL_OK;
+    if (err) {
+        cal_free(x->ends);
+        cal_free(x);
+        return err;
+    }
+    for (int i = 0; i < n; i++)
+        create_end(x, i);
+    *out = x;
+    return CAL_OK;
+}
+
+void cal_exchange_destroy(struct cal_exchange *x)
+{
+    if (!x)
+        return;
+    for (int i = 0; i < x->n; i++) {
+        struct end_of_link *e = &x->ends[i];
+        int n = e->end == SENDER ? 2 : e->n_slots;
+        for (int s = 0; e->request && s < n; s++)
+            MPI_Request_free(&e->request[s]);
+        for (int s = 0; s < e->n_slots; s++)
+            cal_free(e->slot[s]);
+        cal_free(e->out[0]);
+        cal_free(e->out[1]);
+        cal_free(e->slot);
+        cal_free(e->request);
+    }
+    cal_free(x->ends);
+    cal_free(x);
+}
+
+/* Start the receives for which there are free slots. */
+static void post(struct end_of_link *e)
+{
+    for (; e->posted < e->total && e->posted < e->released + e->n_slots; e->posted++)
+        cal_mpi_check(MPI_Start(&e->request[e->posted % e->n_slots]), "receive");
+}
+
+void cal_exchange_open(struct cal_exchange *x, const struct cal_link_start *start)
+{
+    for (int i = 0; i < x->n; i++) {
+        struct end_of_link *e = &x->ends[i];
+        e->total = start[i].total;
+        e->next_put = start[i].next_send;
+        e->next_take = e->released = start[i].next_take;
+        e->posted = e->next_put;
+        if (e->end == RECEIVER)
+            post(e);
+    }
+}
+
+/* The ledger's sum over one message, in the packed order of its words, wherever the columns lie. */
+static void enter(struct cal_ledger *l, const struct cal_rep *rep)
+{
+    uint64_t sum = 0;
+    size_t position = 0;
+    for (int i = 0; i < rep->spec->n; i++) {
+        size_t cols = (size_t)rep->spec->slice[i].cols, rows = (size_t)cal_slice_rows(rep->spec, i);
+        if ((size_t)rep->ld[i] == cols) { /* one piece */
+            cols *= rows;
+            rows = 1;
+        }
+        for (size_t b = 0; b < rows; b++, position += cols)
+            sum += cal_checksum(rep->data[i] + b * (size_t)rep->ld[i], cols, (uint32_t)position);
+    }
+    l->messages++;
+    l->bytes += (int64_t)(position * sizeof(float));
+    l->checksum += sum;
+}
+
+static void pack(const struct cal_rep *rep, float *out)
+{
+    for (int i = 0; i < rep->spec->n; i++) {
+        cal_rep_pack(rep, i, out);
+        out += (size_t)cal_slice_rows(rep->spec, i) * (size_t)rep->spec->slice[i].cols;
+    }
+}
+
+static void point_at(struct cal_rep *rep, const float *data)
+{
+    for (int i = 0; i < rep->spec->n; i++) {
+        rep->data[i] = data;
+        rep->ld[i] = rep->spec->slice[i].cols;
+        data += (size_t)cal_slice_rows(rep->spec, i) * (size_t)rep->spec->slice[i].cols;
+    }
+}
+
+void cal_exchange_put(struct cal_exchange *x, int link, long k, const struct cal_rep *rep)
+{
+    struct end_of_link *e = &x->ends[link];
+    if (e->end == NONE)
+        return;
+    CAL_ASSERT(k == e->next_put && k < e->total);
+    double start = cal_now_s(), waited = 0;
+    if (e->end == DIRECT) {
+        e->rep = *rep;
+        e->rep.presentation = k;
+    } else if (e->end == HELD) {
+        CAL_ASSERT(k < e->released + e->n_slots);
+        pack(rep, e->slot[k % e->n_slots]);
+    } else {
+        waited = cal_wait(x->world, &e->request[k % 2]);
+        pack(rep, e->out[k % 2]);
+        cal_mpi_check(MPI_Start(&e->request[k % 2]), "send");
+    }
+    enter(&e->sent, rep);
+    e->next_put++;
+    x->wait_s += waited;
+    x->transfer_s += cal_now_s() - start - waited;
+}
+
+/* Message k is in its slot when this returns. */
+static void arrive(struct cal_exchange *x, struct end_of_link *e, long k)
+{
+    if (e->end == RECEIVER)
+        x->wait_s += cal_wait(x->world, &e->request[k % e->n_slots]);
+    else
+        CAL_ASSERT(k < e->next_put);
+}
+
+const struct cal_rep *cal_exchange_take(struct cal_exchange *x, int link, long k)
+{
+    struct end_of_link *e = &x->ends[link];
+    if (e->end == NONE) { /* an edge that carries no slices */
+        e->rep.spec = e->link->spec;
+        e->rep.presentation = k;
+        return &e->rep;
+    }
+    CAL_ASSERT(k == e->next_take && k < e->total);
+    arrive(x, e, k);
+    double start = cal_now_s();
+    if (e->end != DIRECT)
+        point_at(&e->rep, e->slot[k % e->n_slots]);
+    e->rep.presentation = k;
+    enter(&e->received, &e->rep);
+    e->next_take++;
+    x->transfer_s += cal_now_s() - start;
+    return &e->rep;
+}
+
+void cal_exchange_release(struct cal_exchange *x, int link, long k)
+{
+    struct end_of_link *e = &x->ends[link];
+    if (e->end == NONE)
+        return;
+    CAL_ASSERT(k == e->released && k < e->next_take);
+    e->released++;
+    if (e->end == RECEIVER)
+        post(e);
+}
+
+static void finish_sends(struct cal_exchange *x, struct end_of_link *e)
+{
+    for (int b = 0; e->end == SENDER && b < 2; b++)
+        x->wait_s += cal_wait(x->world, &e->request[b]);
+}
+
+void cal_exchange_close(struct cal_exchange *x)
+{
+    for (int i = 0; i < x->n; i++) {
+        struct end_of_link *e = &x->ends[i];
+        CAL_ASSERT(e->end == NONE || e->end == RECEIVER || e->next_put == e->total);
+        CAL_ASSERT(e->end == NONE || e->end == SENDER || e->released == e->total);
+        finish_sends(x, e);
+    }
+}
+
+void cal_exchange_abandon(struct cal_exchange *x, const long *sent)
+{
+    for (int i = 0; i < x->n; i++) {
+        struct end_of_link *e = &x->ends[i];
+        if (e->end != RECEIVER)
+            continue;
+        for (long k = e->next_take; k < e->posted; k++) {
+            MPI_Request *request = &e->request[k % e->n_slots];
+            if (k >= sent[i])
+                cal_mpi_check(MPI_Cancel(request), "receive");
+            cal_wait(x->world, request);
+        }
+    }
+    for (int i = 0; i < x->n; i++)
+        finish_sends(x, &x->ends[i]);
+}
+
+const float *cal_exchange_pending(struct cal_exchange *x, int link, long k)
+{
+    struct end_of_link *e = &x->ends[link];
+    CAL_ASSERT(e->end == HELD || e->end == RECEIVER);
+    arrive(x, e, k);
+    return e->slot[k % e->n_slots];
+}
+
+void cal_exchange_restore(struct cal_exchange *x, int link, long k, const float *data)
+{
+    struct end_of_link *e = &x->ends[link];
+    CAL_ASSERT(e->end == HELD || e->end == RECEIVER);
+    memcpy(e->slot[k % e->n_slots], data, e->floats * sizeof *data);
+}
+
+void cal_exchange_times(struct cal_exchange *x, double *wait_s, double *transfer_s)
+{
+    *wait_s = x->wait_s;
+    *transfer_s = x->transfer_s;
+    x->wait_s = x->transfer_s = 0;
+}
+
+struct cal_ledger *cal_exchange_ledger(struct cal_exchange *x, int link, bool sender)
+{
+    return sender ? &x->ends[link].sent : &x->ends[link].received;
+}
+
+static bool ledgers_agree(const struct cal_ledger *a, const struct cal_ledger *b)
+{
+    return a->messages == b->messages && a->bytes == b->bytes && a->checksum == b->checksum;
+}
+
+int cal_exchange_settle(struct cal_exchange *x, struct cal_ledger *total)
+{
+    struct cal_world *w = x->world;
+    int err = CAL_OK;
+    uint64_t sums[3] = {0, 0, 0};
+    MPI_Request *requests = cal_alloc((size_t)(x->n ? x->n : 1) * sizeof *requests);
+    struct cal_ledger *theirs = cal_alloc((size_t)(x->n ? x->n : 1) * sizeof *theirs);
+    const int bytes = (int)sizeof *theirs;
+    for (int i = 0; i < x->n; i++) {
+        struct end_of_link *e = &x->ends[i];
+        requests[i] = MPI_REQUEST_NULL;
+        theirs[i] = e->sent;
+        if (e->end == SENDER)
+            cal_mpi_check(MPI_Isend(&e->sent, bytes, MPI_BYTE, e->link->to_rank, CAL_TAG_EDGE + i, w->comm, &requests[i]), "ledger");
+        if (e->end == RECEIVER)
+            cal_mpi_check(MPI_Irecv(&theirs[i], bytes, MPI_BYTE, e->link->from_rank, CAL_TAG_EDGE + i, w->comm, &requests[i]), "ledger");
+        sums[0] += (uint64_t)e->sent.messages;
+        sums[1] += (uint64_t)e->sent.bytes;
+        sums[2] += e->sent.checksum;
+    }
+    for (int i = 0; i < x->n; i++) {
+        struct end_of_link *e = &x->ends[i];
+        if (requests[i] != MPI_REQUEST_NULL)
+            cal_wait(w, &requests[i]);
+        if (!err && (e->end == RECEIVER || e->end == DIRECT || e->end == HELD) && !ledgers_agree(&theirs[i], &e->received))
+            err = cal_fail(CAL_EINTERNAL,
+                           "the ledgers of %s -> %s (`%s`) differ: %lld messages sent, %lld received, checksums %016llx, %016llx",
+                           e->link->from, e->link->to, e->link->projection, (long long)theirs[i].messages, (long long)e->received.messages,
+                           (unsigned long long)theirs[i].checksum, (unsigned long long)e->received.checksum);
+    }
+    cal_free(theirs);
+    cal_free(requests);
+    err = cal_agree(w, err);
+    if (w->size > 1)
+        cal_mpi_check(MPI_Allreduce(MPI_IN_PLACE, sums, 3, MPI_UINT64_T, MPI_SUM, w->comm), "ledger");
+    *total = (struct cal_ledger){.messages = (int64_t)sums[0], .bytes = (int64_t)sums[1], .checksum = sums[2]};
+    return err;
+}

@@ -1,0 +1,139 @@
+/* comm/world.c - see world.h. */
+#include "comm/internal.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/err.h"
+#include "core/mem.h"
+
+void cal_mpi_check(int code, const char *what)
+{
+    if (code == MPI_SUCCESS)
+        return;
+    char text[MPI_MAX_ERROR_STRING];
+    int length = 0;
+    MPI_Error_string(code, text, &length);
+    cal_die(CAL_EINTERNAL, "%s failed: %.*s", what, length, text);
+}
+
+static void abort_job(int code)
+{
+    MPI_Abort(MPI_COMM_WORLD, code);
+}
+
+struct cal_world *cal_world_create(int *argc, char ***argv, bool single)
+{
+    struct cal_world *w = cal_alloc(sizeof *w);
+    w->size = 1;
+    w->comm = MPI_COMM_NULL;
+    if (single)
+        return w;
+    int provided;
+    MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
+    MPI_Comm_dup(MPI_COMM_WORLD, &w->comm);
+    MPI_Comm_set_errhandler(w->comm, MPI_ERRORS_RETURN);
+    MPI_Comm_rank(w->comm, &w->rank);
+    MPI_Comm_size(w->comm, &w->size);
+    cal_die_set_hook(abort_job);
+    return w;
+}
+
+void cal_world_destroy(struct cal_world *w)
+{
+    if (!w)
+        return;
+    if (w->comm != MPI_COMM_NULL) {
+        cal_die_set_hook(NULL);
+        MPI_Comm_free(&w->comm);
+        MPI_Finalize();
+    }
+    cal_free(w);
+}
+
+int cal_world_rank(const struct cal_world *w)
+{
+    return w->rank;
+}
+
+int cal_world_size(const struct cal_world *w)
+{
+    return w->size;
+}
+
+const char *cal_world_library(void)
+{
+    static char name[64];
+    char text[MPI_MAX_LIBRARY_VERSION_STRING];
+    int length;
+    MPI_Get_library_version(text, &length);
+    int major = 0, minor = 0, patch = 0;
+    if (sscanf(text, "Open MPI v%d.%d.%d", &major, &minor, &patch) == 3)
+        snprintf(name, sizeof name, "Open MPI %d.%d.%d", major, minor, patch);
+    else
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(text, "\n,"), text);
+    return name;
+}
+
+int cal_agree_quietly(struct cal_world *w, int err)
+{
+    if (w->size == 1)
+        return err;
+    /* the lowest failing rank, and its code */
+    struct {
+        int failed, rank;
+    } mine = {err ? 0 : 1, w->rank}, first;
+    cal_mpi_check(MPI_Allreduce(&mine, &first, 1, MPI_2INT, MPI_MINLOC, w->comm), "agreement");
+    if (first.failed)
+        return CAL_OK;
+    int code = err;
+    cal_mpi_check(MPI_Bcast(&code, 1, MPI_INT, first.rank, w->comm), "agreement");
+    return first.rank == w->rank ? err : -code; /* negative: somebody else has the message */
+}
+
+int cal_agree(struct cal_world *w, int err)
+{
+    int agreed = cal_agree_quietly(w, err);
+    if (agreed > 0)
+        cal_complain();
+    return abs(agreed);
+}
+
+void cal_world_barrier(struct cal_world *w)
+{
+    if (w->size > 1)
+        cal_mpi_check(MPI_Barrier(w->comm), "barrier");
+}
+
+void cal_world_gather(struct cal_world *w, const double *mine, int n, double *all)
+{
+    if (w->size == 1)
+        memcpy(all, mine, (size_t)n * sizeof *mine);
+    else
+        cal_mpi_check(MPI_Gather(mine, n, MPI_DOUBLE, all, n, MPI_DOUBLE, 0, w->comm), "gather");
+}
+
+void cal_world_share(struct cal_world *w, void *bytes, size_t n)
+{
+    if (w->size > 1)
+        cal_mpi_check(MPI_Bcast(bytes, (int)n, MPI_BYTE, 0, w->comm), "broadcast");
+}
+
+double cal_wait(struct cal_world *w, MPI_Request *request)
+{
+    int done = 0;
+    cal_mpi_check(MPI_Test(request, &done, MPI_STATUS_IGNORE), "message");
+    if (done)
+        return 0;
+    double start = cal_now_s();
+    while (!done) {
+        if (w->control)
+            cal_control_poke(w->control);
+        sched_yield();
+        cal_mpi_check(MPI_Test(request, &done, MPI_STATUS_IGNORE), "message");
+    }
+    return cal_now_s() - start;
+}
