@@ -1,0 +1,312 @@
+/* experiments/stimuli/file.c - images from an HDF5 file (format: pictures.h), whole or cut in patches.
+ *
+ * Held-out is the file's own test split, or else the last tenth (rounded up) of its images, never of their tiles. */
+#include "experiments/stimuli/file.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/err.h"
+#include "core/mem.h"
+#include "experiments/stimuli/patches.h"
+#include "experiments/stimuli/pictures.h"
+#include "experiments/stimuli/samples.h"
+
+struct file_params {
+    char *path;
+    long patch, views, pad, limit;
+    double noise, min_sd;
+    bool blur, standardise, grey;
+};
+
+/* One split. */
+struct part {
+    const struct file_params *p;  /* [borrow] */
+    struct cal_pictures pictures; /* [own] */
+    uint32_t *tiles;              /* [own] patches: those that are not too flat */
+    float *window, *row;          /* [own] scratch: a picture, or a patch with its border; a row of that for the blur */
+};
+
+struct file {
+    struct part part[2]; /* by split */
+    float *mean, *sd;    /* [own] whole images: of each channel, over the training images */
+};
+
+static int channels(const struct file_params *p, const struct cal_pictures *pictures)
+{
+    return p->patch && p->grey ? 1 : pictures->c;
+}
+
+/* --- patches --- */
+
+static bool cut(const void *who, uint32_t tile, float *out)
+{
+    const struct part *part = who;
+    const struct cal_pictures *pictures = &part->pictures;
+    int side = (int)part->p->patch, border = part->p->blur ? 1 : 0, edge = side + 2 * border, n = channels(part->p, pictures);
+    size_t area = (size_t)side * (size_t)side;
+    uint32_t across = (uint32_t)(pictures->w / side), per_picture = across * (uint32_t)(pictures->h / side), place = tile % per_picture;
+    int y = (int)(place / across) * side, x = (int)(place % across) * side;
+    for (int c = 0; c < n; c++) {
+        int channel = n < pictures->c ? CAL_PICTURES_GREY : c;
+        float *plane = out + (size_t)c * area;
+        cal_pictures_window(pictures, tile / per_picture, channel, y - border, x - border, edge, edge, border ? part->window : plane);
+        if (border)
+            cal_patches_blur(part->window, (size_t)side, (size_t)side, part->row, plane);
+    }
+    return cal_patches_standardise(out, (size_t)n * area, part->p->min_sd);
+}
+
+static int open_patches(struct cal_stimulus *s, struct file *file)
+{
+    const struct file_params *p = s->params;
+    const struct cal_pictures *train = &file->part[CAL_SPLIT_TRAIN].pictures, *test = &file->part[CAL_SPLIT_HELD_OUT].pictures;
+    size_t side = (size_t)p->patch, edge = side + 2;
+    if (p->patch > train->h || p->patch > train->w)
+        return cal_fail(CAL_EUSAGE, "stimulus file: patch %ld is larger than the %d x %d images of %s", p->patch, train->w, train->h,
+                        p->path);
+    if (p->grey && train->c != 1 && train->c != 3)
+        return cal_fail(CAL_EUSAGE, "stimulus file: %s has %d channels, expected 1 or 3 (or `grey: false`)", p->path, train->c);
+    size_t per_picture = ((size_t)train->h / side) * ((size_t)train->w / side);
+    long most = train->n > test->n ? train->n : test->n;
+    if ((size_t)most > INT32_MAX / per_picture)
+        return cal_fail(CAL_EUSAGE, "stimulus file: over 2^31 tiles of %ld px in %s; set `limit`", p->patch, p->path);
+    int n = channels(p, train);
+    float *scratch = cal_alloc((size_t)n * side * side * sizeof *scratch);
+    for (int split = 0; split < 2; split++) {
+        struct part *part = &file->part[split];
+        part->window = cal_alloc(edge * edge * sizeof *part->window);
+        part->row = cal_alloc(edge * sizeof *part->row);
+        part->tiles = cal_patches_keep(cut, part, (uint32_t)((size_t)part->pictures.n * per_picture), scratch, &s->samples[split]);
+    }
+    cal_free(scratch);
+    cal_samples_offer(&s->spec, (int)p->views, n, (int)p->patch, (int)p->patch);
+    return CAL_OK;
+}
+
+/* --- whole images --- */
+
+/* Mean and standard deviation of each channel over the training images, without the padding. */
+static int measure(const struct file_params *p, const struct part *part, struct file *file)
+{
+    const struct cal_pictures *train = &part->pictures;
+    size_t plane = (size_t)train->h * (size_t)train->w;
+    for (int c = 0; c < train->c; c++) {
+        double sum = 0, squares = 0, n = (double)train->n * (double)plane;
+        for (long i = 0; i < train->n; i++) {
+            cal_pictures_window(train, i, c, 0, 0, train->h, train->w, part->window);
+            for (size_t j = 0; j < plane; j++) {
+                sum += part->window[j];
+                squares += (double)part->window[j] * part->window[j];
+            }
+        }
+        file->mean[c] = (float)(sum / n);
+        file->sd[c] = (float)sqrt(fmax(squares / n - sum / n * (sum / n), 0));
+        if (file->sd[c] < 1e-6f)
+            return cal_fail(CAL_EINPUT, "%s: dataset `images`: all pixels of channel %d are equal, cannot standardise them", p->path, c);
+    }
+    return CAL_OK;
+}
+
+static int open_images(struct cal_stimulus *s, struct file *file)
+{
+    const struct file_params *p = s->params;
+    const struct cal_pictures *train = &file->part[CAL_SPLIT_TRAIN].pictures;
+    long h = train->h + 2 * p->pad, w = train->w + 2 * p->pad;
+    if (train->c * h * w > INT32_MAX)
+        return cal_fail(CAL_EUSAGE, "stimulus file: images of %d x %ld x %ld values with their padding are too large", train->c, h, w);
+    file->mean = cal_alloc((size_t)train->c * sizeof *file->mean);
+    file->sd = cal_alloc((size_t)train->c * sizeof *file->sd);
+    for (int split = 0; split < 2; split++) {
+        file->part[split].window = cal_alloc((size_t)train->h * (size_t)train->w * sizeof *file->part[split].window);
+        s->samples[split] = file->part[split].pictures.n;
+    }
+    for (int c = 0; c < train->c; c++)
+        file->sd[c] = 1;
+    cal_samples_offer(&s->spec, (int)p->views, train->c, (int)h, (int)w);
+    return p->standardise ? measure(p, &file->part[CAL_SPLIT_TRAIN], file) : CAL_OK;
+}
+
+/* (c, h + 2 pad, w + 2 pad): the border is black, so it is standardised like the rest. */
+static void show_image(const struct file *file, const struct part *part, uint32_t image, float *out)
+{
+    const struct cal_pictures *pictures = &part->pictures;
+    size_t pad = (size_t)part->p->pad, h = (size_t)pictures->h, w = (size_t)pictures->w, stride = w + 2 * pad,
+           plane = (h + 2 * pad) * stride;
+    for (int c = 0; c < pictures->c; c++, out += plane) {
+        float mean = file->mean[c], sd = file->sd[c];
+        for (size_t i = 0; pad && i < plane; i++)
+            out[i] = -mean / sd;
+        cal_pictures_window(pictures, image, c, 0, 0, pictures->h, pictures->w, part->window);
+        for (size_t y = 0; y < h; y++)
+            for (size_t x = 0; x < w; x++)
+                out[(y + pad) * stride + x + pad] = (part->window[y * w + x] - mean) / sd;
+    }
+}
+
+/* A box as parts of the padded image. */
+static void show_box(const struct part *part, uint32_t image, float *out)
+{
+    const float *box = part->pictures.box + (size_t)4 * image;
+    float pad = (float)part->p->pad;
+    const float size[2] = {(float)part->pictures.w, (float)part->pictures.h};
+    for (int i = 0; i < 2; i++) {
+        out[i] = (box[i] * size[i] + pad) / (size[i] + 2 * pad);
+        out[i + 2] = box[i + 2] * size[i] / (size[i] + 2 * pad);
+    }
+}
+
+/* --- both --- */
+
+static int check_test(const struct file_params *p, const struct cal_pictures *train, const struct cal_pictures *test)
+{
+    if (test->c == train->c && test->h == train->h && test->w == train->w)
+        return CAL_OK;
+    return cal_fail(CAL_EINPUT, "%s: dataset `test_images`: images of %d x %d x %d, expected %d x %d x %d as in `images`", p->path, test->c,
+                    test->h, test->w, train->c, train->h, train->w);
+}
+
+static int check_both(const struct file_params *p, const char *what, const void *train, const void *test)
+{
+    if (!train == !test)
+        return CAL_OK;
+    return cal_fail(CAL_EINPUT, "%s: has `%s%s` but no `%s%s`, expected both or neither", p->path, train ? "" : "test_", what,
+                    train ? "test_" : "", what);
+}
+
+/* Decide which pictures are whose, and read them. */
+static int read_parts(struct cal_h5 *f, const struct file_params *p, struct cal_pictures *train, struct cal_pictures *test)
+{
+    const char *prefix = cal_h5_has(f, "test_images") ? "test_" : "";
+    int err = cal_pictures_shape(f, p->path, "", train);
+    if (!err)
+        err = cal_pictures_shape(f, p->path, prefix, test);
+    if (!err)
+        err = check_test(p, train, test);
+    if (err)
+        return err;
+    if (!*prefix) {
+        test->n = train->n > 1 ? (train->n + 9) / 10 : 0;
+        train->n -= test->n;
+    }
+    long first_test = *prefix ? 0 : train->n;
+    if (p->limit > train->n)
+        return cal_fail(CAL_EUSAGE, "stimulus file: limit is %ld, but %s has %ld training images", p->limit, p->path, train->n);
+    if (p->limit)
+        train->n = p->limit;
+    err = cal_pictures_read(f, p->path, "", 0, train);
+    if (!err && test->n)
+        err = cal_pictures_read(f, p->path, prefix, first_test, test);
+    if (!err && test->n)
+        err = check_both(p, "labels", train->label, test->label);
+    if (!err && test->n)
+        err = check_both(p, "boxes", train->box, test->box);
+    return err;
+}
+
+static void offer_rest(struct cal_stimulus *s, const struct file *file)
+{
+    const struct file_params *p = s->params;
+    for (int split = 0; split < 2; split++) {
+        const struct cal_pictures *pictures = &file->part[split].pictures;
+        for (long i = 0; pictures->label && i < pictures->n; i++)
+            if (pictures->label[i] >= s->classes)
+                s->classes = pictures->label[i] + 1;
+    }
+    if (file->part[CAL_SPLIT_TRAIN].pictures.label)
+        cal_rep_spec_add(&s->spec, "label", 1);
+    if (file->part[CAL_SPLIT_TRAIN].pictures.box && !p->patch)
+        cal_rep_spec_add(&s->spec, "box", 4);
+}
+
+static void file_close(struct cal_stimulus *s)
+{
+    struct file *file = s->state;
+    for (int split = 0; split < 2; split++) {
+        cal_pictures_finish(&file->part[split].pictures);
+        cal_free(file->part[split].tiles);
+        cal_free(file->part[split].window);
+        cal_free(file->part[split].row);
+    }
+    cal_free(file->mean);
+    cal_free(file->sd);
+    cal_free(file);
+}
+
+static int file_open(struct cal_stimulus *s)
+{
+    const struct file_params *p = s->params;
+    if (p->patch && p->pad)
+        return cal_fail(CAL_EUSAGE, "stimulus file: pad is for whole images, expected 0 with patches");
+    struct cal_h5 *f;
+    int err = cal_h5_open(p->path, false, &f);
+    if (err)
+        return err;
+    struct file *file = s->state = cal_alloc(sizeof *file);
+    file->part[CAL_SPLIT_TRAIN].p = file->part[CAL_SPLIT_HELD_OUT].p = p;
+    err = read_parts(f, p, &file->part[CAL_SPLIT_TRAIN].pictures, &file->part[CAL_SPLIT_HELD_OUT].pictures);
+    cal_h5_drop(f);
+    if (!err)
+        err = p->patch ? open_patches(s, file) : open_images(s, file);
+    if (!err)
+        offer_rest(s, file);
+    else
+        file_close(s);
+    return err;
+}
+
+static int file_batch(struct cal_stimulus *s, const struct cal_view *view, long presentation, float *const *out)
+{
+    const struct file_params *p = s->params;
+    const struct file *file = s->state;
+    const struct part *part = &file->part[view->split];
+    struct cal_samples samples;
+    int err = cal_samples_init(&samples, s, view, presentation);
+    if (err)
+        return err;
+    int label = cal_rep_find(&s->spec, "label"), box = cal_rep_find(&s->spec, "box");
+    size_t cols = (size_t)s->spec.slice[0].cols;
+    for (int b = 0; b < s->batch; b++) {
+        uint32_t sample = cal_samples_row(&samples, b), image = sample;
+        if (p->patch) {
+            cut(part, part->tiles[sample], out[0] + (size_t)b * cols);
+            image = part->tiles[sample] / (uint32_t)((part->pictures.h / p->patch) * (part->pictures.w / p->patch));
+        } else {
+            show_image(file, part, image, out[0] + (size_t)b * cols);
+        }
+        if (label >= 0)
+            out[label][b] = (float)part->pictures.label[image];
+        if (box >= 0)
+            show_box(part, image, out[box] + (size_t)4 * (size_t)b);
+    }
+    cal_samples_views(s, view, presentation, (int)p->views, p->noise, out);
+    return CAL_OK;
+}
+
+#define AT(field) offsetof(struct file_params, field)
+static const struct cal_param params[] = {
+    {"path", CAL_STRING, AT(path), NULL, NULL, 0, 0, NULL, NULL,
+     "HDF5 file with `images` and, if you like, `labels`, `boxes` and a test split"},
+    {"patch", CAL_INT, AT(patch), "px", "0", 0, 1024, NULL, NULL, "side of the tiles to cut; 0 shows whole images"},
+    {"views", CAL_INT, AT(views), "1", "0", 0, CAL_VIEWS_MAX, NULL, NULL, "how many noisy views of each sample"},
+    {"noise", CAL_FLOAT, AT(noise), "as shown", "0.1", 0, 100, NULL, NULL, "standard deviation of the views' noise"},
+    {"pad", CAL_INT, AT(pad), "px", "0", 0, 1024, NULL, NULL, "black pixels added on each side of whole images"},
+    {"standardise", CAL_BOOL, AT(standardise), NULL, "true", 0, 0, NULL, NULL,
+     "whole images: by mean and sd of each channel over the training images (patches are always standardised, each by its own)"},
+    {"blur", CAL_BOOL, AT(blur), NULL, "true", 0, 0, NULL, NULL, "patches: 3 x 3 blur before cutting"},
+    {"grey", CAL_BOOL, AT(grey), NULL, "true", 0, 0, NULL, NULL, "patches: turn colour into grey"},
+    {"min_sd", CAL_FLOAT, AT(min_sd), "pixel value", "0.01", 1e-6, 1, NULL, NULL,
+     "patches: those whose standard deviation is smaller are left out"},
+    {"limit", CAL_INT, AT(limit), "images", "0", 0, INT32_MAX, NULL, NULL, "use the first so many training images; 0: all"},
+    {.name = NULL},
+};
+
+const struct cal_stimulus_ops cal_file_ops = {
+    .kind = "file",
+    .help = "images from an HDF5 file, whole or cut in patches",
+    .params = params,
+    .params_size = sizeof(struct file_params),
+    .open = file_open,
+    .batch = file_batch,
+    .close = file_close,
+};

@@ -1,0 +1,187 @@
+/* experiments/stimuli/stimuli.c - see stimuli.h. */
+#include "experiments/stimuli/stimuli.h"
+
+#include <string.h>
+
+#include "core/err.h"
+#include "core/mem.h"
+#include "experiments/stimuli/dead_leaves.h"
+#include "experiments/stimuli/file.h"
+
+const struct cal_stimulus_ops *const cal_stimulus_kinds[] = {
+    &cal_dead_leaves_ops,
+    &cal_file_ops,
+    NULL,
+};
+
+const struct cal_stimulus_ops *cal_stimulus_kind(const char *name)
+{
+    for (int i = 0; cal_stimulus_kinds[i]; i++)
+        if (!strcmp(cal_stimulus_kinds[i]->kind, name))
+            return cal_stimulus_kinds[i];
+    return NULL;
+}
+
+int cal_stimulus_create(const struct cal_stimulus_ops *ops, const void *params, uint32_t seed, int batch, struct cal_stimulus **s)
+{
+    CAL_ASSERT(batch > 0);
+    struct cal_stimulus *made = cal_alloc(sizeof *made);
+    made->ops = ops;
+    made->params = params;
+    made->seed = seed;
+    made->batch = batch;
+    made->spec.rows = batch;
+    *s = NULL;
+    int err = ops->open(made);
+    if (err) {
+        cal_free(made);
+        return err;
+    }
+    if (made->samples[CAL_SPLIT_TRAIN] < batch) {
+        err = cal_fail(CAL_EUSAGE, "stimulus %s: %ld training samples are fewer than a batch of %d", ops->kind,
+                       made->samples[CAL_SPLIT_TRAIN], batch);
+        cal_stimulus_destroy(made);
+        return err;
+    }
+    *s = made;
+    return CAL_OK;
+}
+
+void cal_stimulus_destroy(struct cal_stimulus *s)
+{
+    if (!s)
+        return;
+    s->ops->close(s);
+    cal_free(s);
+}
+
+/* --- batches --- */
+
+struct entry {
+    struct cal_view view;
+    float *values; /* [own] all slices, each at a multiple of CAL_ALIGN */
+    struct cal_rep rep;
+    unsigned long asked; /* when it was last asked for, by the count of requests; 0: holds nothing */
+};
+
+struct cal_batches {
+    struct cal_stimulus *s; /* [borrow] */
+    int depth;
+    unsigned long requests;
+    struct entry *entries; /* [own] (depth) */
+};
+
+/* Floats that slice i takes, rounded up to CAL_ALIGN. */
+static size_t slice_floats(const struct cal_rep_spec *spec, int i)
+{
+    size_t line = CAL_ALIGN / sizeof(float), n = (size_t)cal_slice_rows(spec, i) * (size_t)spec->slice[i].cols;
+    return (n + line - 1) / line * line;
+}
+
+static size_t entry_floats(const struct cal_rep_spec *spec)
+{
+    size_t n = 0;
+    for (int i = 0; i < spec->n; i++)
+        n += slice_floats(spec, i);
+    return n;
+}
+
+struct cal_batches *cal_batches_create(struct cal_stimulus *s, int depth)
+{
+    CAL_ASSERT(depth > 0);
+    struct cal_batches *b = cal_alloc(sizeof *b);
+    b->s = s;
+    b->depth = depth;
+    b->entries = cal_alloc((size_t)depth * sizeof *b->entries);
+    for (int e = 0; e < depth; e++) {
+        struct entry *entry = &b->entries[e];
+        float *at = entry->values = cal_alloc(entry_floats(&s->spec) * sizeof *at);
+        entry->rep.spec = &s->spec;
+        for (int i = 0; i < s->spec.n; i++) {
+            entry->rep.data[i] = at;
+            entry->rep.ld[i] = s->spec.slice[i].cols;
+            at += slice_floats(&s->spec, i);
+        }
+    }
+    return b;
+}
+
+void cal_batches_destroy(struct cal_batches *b)
+{
+    if (!b)
+        return;
+    for (int e = 0; e < b->depth; e++)
+        cal_free(b->entries[e].values);
+    cal_free(b->entries);
+    cal_free(b);
+}
+
+static bool is(const struct entry *e, const struct cal_view *view, long presentation)
+{
+    return e->asked && e->rep.presentation == presentation && e->view.phase == view->phase && e->view.split == view->split &&
+           e->view.noise == view->noise;
+}
+
+static int fill(struct cal_batches *b, struct entry *e, const struct cal_view *view, long presentation)
+{
+    float *out[CAL_SLICES_MAX], *at = e->values;
+    for (int i = 0; i < b->s->spec.n; i++) {
+        out[i] = at;
+        at += slice_floats(&b->s->spec, i);
+    }
+    e->asked = 0;
+    e->view = *view;
+    e->rep.presentation = presentation;
+    return b->s->ops->batch(b->s, view, presentation, out);
+}
+
+/* The entry that holds the batch, or else the one that nobody has asked for for longest. */
+int cal_batches_get(struct cal_batches *b, const struct cal_view *view, long presentation, const struct cal_rep **rep)
+{
+    struct entry *oldest = b->entries, *found = NULL;
+    for (int i = 0; i < b->depth && !found; i++) {
+        if (is(&b->entries[i], view, presentation))
+            found = &b->entries[i];
+        else if (b->entries[i].asked < oldest->asked)
+            oldest = &b->entries[i];
+    }
+    if (!found) {
+        int err = fill(b, oldest, view, presentation);
+        if (err)
+            return err;
+        found = oldest;
+    }
+    found->asked = ++b->requests;
+    *rep = &found->rep;
+    return CAL_OK;
+}
+
+size_t cal_batches_bytes(const struct cal_batches *b)
+{
+    return (size_t)b->depth * entry_floats(&b->s->spec) * sizeof(float);
+}
+
+/* FNV-1a (Fowler, Noll, Vo) on words of 64 bits, two floats each, the last one of a slice filled with zeros. A multiplication carries
+ * nothing downwards, so the upper half is folded into the lower after each word. `before` chains batches; start with 0. */
+static uint64_t hash_word(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * UINT64_C(0x100000001b3);
+    return hash ^ hash >> 32;
+}
+
+uint64_t cal_rep_hash(const struct cal_rep *rep, uint64_t before)
+{
+    uint64_t hash = before ^ UINT64_C(0xcbf29ce484222325);
+    for (int i = 0; i < rep->spec->n; i++) {
+        size_t cols = (size_t)rep->spec->slice[i].cols;
+        for (int b = 0; b < cal_slice_rows(rep->spec, i); b++) {
+            const float *row = rep->data[i] + (size_t)b * (size_t)rep->ld[i];
+            for (size_t j = 0; j < cols; j += 2) {
+                uint64_t word = 0;
+                memcpy(&word, row + j, (cols - j < 2 ? 1 : 2) * sizeof *row);
+                hash = hash_word(hash, word);
+            }
+        }
+    }
+    return hash;
+}
