@@ -236,7 +236,7 @@ int cal_h5_read(struct cal_h5 *f, const char *name, enum cal_array_type type, in
 {
     char found[96], expected[96];
     size_t have[CAL_DIMS_MAX];
-    int n_have;
+    int n_have = 0;
     hid_t set;
     int err = open_dataset(f, name, &set);
     if (err)
@@ -271,7 +271,7 @@ static int read_slab(struct cal_h5 *f, const char *name, hid_t set, enum cal_arr
 int cal_h5_read_rows(struct cal_h5 *f, const char *name, enum cal_array_type type, size_t first, size_t count, void *data)
 {
     size_t dims[CAL_DIMS_MAX];
-    int n_dims;
+    int n_dims = 0;
     hid_t set;
     int err = open_dataset(f, name, &set);
     if (err)

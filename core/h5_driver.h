@@ -5,9 +5,9 @@
  *   could not write. So the first failure is noted, every later write dropped, and HDF5 told that all went well; core/h5.c looks at the
  *   note after each operation and reports it.
  * - A kill within a flush could leave an index that points at what is not there. So bytes that would replace others are held back until
- *   the flush is done, and follow what is new, in the order of their addresses: the superblock, which says how long the file is, then indices
- *   from the root down. A file reads at any moment, and after a failed write it is as the flush before left it. (One gap: chunk indices of
- *   three levels, beyond some 4,000 chunks, may put a leaf before its parent, once every 64 chunks and for microseconds.)
+ *   the flush is done, and follow what is new, in the order of their addresses: the superblock, which says how long the file is, then
+ *   indices from the root down. A file reads at any moment, and after a failed write it is as the flush before left it. (One gap: chunk
+ *   indices of three levels, beyond some 4,000 chunks, may put a leaf before its parent, once every 64 chunks and for microseconds.)
  *
  * No file locks are taken: Lustre and NFS often have none, and a reader that keeps a report open must not stop a run. One process writes a
  * file (docs/design.md), so nothing is lost by that. */

@@ -22,9 +22,9 @@ struct cal_sonata {
 
 /* Start a report: creates the file with no frames. `room`: frames to hold before a block is written; the buffer is that large.
  *   variable, unit  as the region declares them, such as "code", "1"
- *   keep            frames already in an existing file to keep (a resumed run, a phase that recurs). Where the file holds more or was left by a
- *                   kill, they are copied to a new one that takes its place: no more than what reads is to be trusted; attributes set
- *                   with cal_sonata_set_i64() are lost then. 0: a new file.
+ *   keep            frames already in an existing file to keep (a resumed run, a phase that recurs). Where the file holds more or was
+ *                   left by a kill, they are copied to a new one that takes its place: no more than what reads is to be trusted;
+ *                   attributes set with cal_sonata_set_i64() are lost then. 0: a new file.
  * Errors: CAL_EIO, CAL_EINPUT (keep > 0 and the file is missing, shorter or other); nothing is held then. */
 int cal_sonata_init(struct cal_sonata *s, const char *path, const char *population, const char *variable, const char *unit, int units,
                     int rows_per_step, size_t room, size_t keep);

@@ -16,9 +16,9 @@ enum cal_split { CAL_SPLIT_TRAIN, CAL_SPLIT_HELD_OUT };
 
 /* How a phase looks at the world. */
 struct cal_view {
-    int phase;            /* number in the experiment file, for keys */
+    int phase; /* number in the experiment file, for keys */
     enum cal_split split;
-    double noise;         /* standard deviation, where the world has noisy views; < 0: the world's own */
+    double noise; /* standard deviation, where the world has noisy views; < 0: the world's own */
 };
 
 struct cal_stimulus_ops {
