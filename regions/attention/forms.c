@@ -1,0 +1,136 @@
+/* regions/attention/forms.c - the networks behind the weights: predictor, masked, and none; see attention.h. */
+#include <string.h>
+
+#include "core/kernels.h"
+#include "regions/attention/attention.h"
+
+/* Predictor: for each unit a small network of its own that guesses the unit's code from all the others'. It may not see the unit itself: that
+ * entry of its weights is born 0 and its gradient is set to 0, and so it stays. */
+
+static const char *const predictor_slices[] = {"guess", NULL};
+
+static void blind_to_itself(const struct cal_bank *k, float *w1)
+{
+    for (int u = 0; u < k->units; u++)
+        for (int h = 0; h < k->hidden; h++)
+            w1[((size_t)u * (size_t)k->hidden + (size_t)h) * (size_t)k->inputs + (size_t)u] = 0;
+}
+
+static void predictor_declare(struct cal_attention *a)
+{
+    const struct cal_attention_params *p = a->base.params;
+    cal_bank_declare(&a->bank, a->units, a->units, (int)p->hidden, &a->base.layout, &a->optim);
+}
+
+static void predictor_declare_tape(struct cal_attention *a, struct cal_attention_tape *t, struct cal_layout *l)
+{
+    cal_bank_declare_tape(&a->bank, &t->bank, a->base.batch, l);
+}
+
+static void predictor_init(struct cal_attention *a)
+{
+    cal_bank_init(&a->bank, a->base.seed, a->base.id);
+    blind_to_itself(&a->bank, a->bank.w1);
+}
+
+static float *predictor_codes(struct cal_attention_tape *t)
+{
+    return t->bank.x;
+}
+
+static void predictor_forward(struct cal_attention *a, const struct cal_step *s, struct cal_attention_tape *t)
+{
+    (void)s;
+    cal_bank_forward(&a->bank, &t->bank, a->base.batch, t->sent);
+}
+
+static void predictor_backward(struct cal_attention *a, struct cal_attention_tape *t)
+{
+    cal_bank_backward(&a->bank, &t->bank, a->base.batch, a->d_sent);
+    blind_to_itself(&a->bank, a->bank.g_w1);
+}
+
+const struct cal_attention_form cal_attention_predictor = {
+    .slices = predictor_slices,
+    .declare = predictor_declare,
+    .declare_tape = predictor_declare_tape,
+    .init = predictor_init,
+    .codes = predictor_codes,
+    .forward = predictor_forward,
+    .backward = predictor_backward,
+};
+
+/* Masked: one network f for keys, f(y1), and queries, f(y1 with the masked units hidden): 2B rows. */
+
+static const char *const masked_slices[] = {"key", "query", NULL};
+
+static void masked_declare(struct cal_attention *a)
+{
+    const struct cal_attention_params *p = a->base.params;
+    cal_mlp_declare(&a->mlp, a->units, (int)p->widen * a->units, a->units, 2 * a->base.batch, &a->base.layout, &a->optim);
+}
+
+static void masked_declare_tape(struct cal_attention *a, struct cal_attention_tape *t, struct cal_layout *l)
+{
+    cal_mlp_declare_tape(&a->mlp, &t->mlp, 2 * a->base.batch, l);
+}
+
+static void masked_init(struct cal_attention *a)
+{
+    cal_mlp_init(&a->mlp, a->base.seed, a->base.id);
+}
+
+static float *masked_codes(struct cal_attention_tape *t)
+{
+    return t->mlp.x;
+}
+
+/* The lower half of x: the codes without what the mask hides, the rest raised by 1 / (1 - its probability). */
+static void masked_forward(struct cal_attention *a, const struct cal_step *s, struct cal_attention_tape *t)
+{
+    const struct cal_contrast_rule *rule = a->base.target[0].rule;
+    size_t units = (size_t)a->units, batch = (size_t)a->base.batch, pitch = (size_t)cal_contrast_pitch(a->base.batch);
+    const float *y1 = t->mlp.x;
+    float *hidden = t->mlp.x + batch * units, raise = 1.0f / (1.0f - (float)rule->mask);
+    for (size_t u = 0; u < units; u++)
+        cal_contrast_mask(rule, a->base.seed, s, (int)u, a->base.batch, a->counted + u * pitch);
+    for (size_t q = 0; q < batch; q++)
+        for (size_t u = 0; u < units; u++)
+            hidden[q * units + u] = a->counted[u * pitch + q] == 1.0f ? 0.0f : raise * y1[q * units + u];
+    cal_mlp_forward(&a->mlp, &t->mlp, 2 * a->base.batch, t->sent);
+}
+
+static void masked_backward(struct cal_attention *a, struct cal_attention_tape *t)
+{
+    cal_mlp_backward(&a->mlp, &t->mlp, 2 * a->base.batch, a->d_sent);
+}
+
+const struct cal_attention_form cal_attention_masked = {
+    .slices = masked_slices,
+    .declare = masked_declare,
+    .declare_tape = masked_declare_tape,
+    .init = masked_init,
+    .codes = masked_codes,
+    .forward = masked_forward,
+    .backward = masked_backward,
+};
+
+/* Uniform: nothing is weighted, sent or learnt. */
+
+static const char *const uniform_slices[] = {NULL};
+
+static void uniform_declare_tape(struct cal_attention *a, struct cal_attention_tape *t, struct cal_layout *l)
+{
+    cal_layout_f32(l, CAL_TAPE, "y1", &t->y1, (size_t[]){(size_t)a->base.batch, (size_t)a->units, 0});
+}
+
+static float *uniform_codes(struct cal_attention_tape *t)
+{
+    return t->y1;
+}
+
+const struct cal_attention_form cal_attention_uniform = {
+    .slices = uniform_slices,
+    .declare_tape = uniform_declare_tape,
+    .codes = uniform_codes,
+};

@@ -1,0 +1,22 @@
+/* regions/registry.c - every kind of region there is; see README.md for how to add one. */
+#include <string.h>
+
+#include "regions/attention/attention.h"
+#include "regions/cortex/cortex.h"
+#include "regions/null/null.h"
+#include "regions/region.h"
+
+const struct cal_region_ops *const cal_region_kinds[] = {
+    &cal_null_ops,
+    &cal_cortex_ops,
+    &cal_attention_ops,
+    NULL,
+};
+
+const struct cal_region_ops *cal_region_kind(const char *name)
+{
+    for (int i = 0; cal_region_kinds[i]; i++)
+        if (!strcmp(cal_region_kinds[i]->kind, name))
+            return cal_region_kinds[i];
+    return NULL;
+}
