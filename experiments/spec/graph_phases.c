@@ -1,0 +1,208 @@
+/* experiments/spec/graph_phases.c - who learns, records and wakes in each phase, and the order of all stretches. */
+#include "experiments/spec/graph_phases.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/err.h"
+#include "core/mem.h"
+
+static int find_steps(struct cal_graph *g, int phase)
+{
+    const struct cal_phase_spec *p = &g->experiment->phase[phase];
+    long samples = g->stimulus->samples[p->split], epoch = samples / g->experiment->batch;
+    if (epoch < 1 && p->steps != 0)
+        return cal_node_fail(p->node, "phase `%s` needs at least one batch of %d samples, the stimulus has %ld %s", p->name,
+                             g->experiment->batch, samples, p->split == CAL_SPLIT_TRAIN ? "to train" : "held out");
+    g->phase_steps[phase] = p->steps >= 0 ? p->steps : (long)floor((p->epochs < 0 ? 1 : p->epochs) * (double)epoch + 1e-9);
+    return CAL_OK;
+}
+
+static bool matches_any(const struct cal_strings *patterns, const char *name)
+{
+    for (int i = 0; i < patterns->n; i++)
+        if (!strcmp(patterns->item[i], "all") || cal_match(patterns->item[i], name))
+            return true;
+    return false;
+}
+
+static int unknown_variable(const struct cal_region *r, const struct cal_record_spec *record, const char *name)
+{
+    const char *names[CAL_VARIABLES_MAX + 1] = {NULL};
+    char list[512] = "";
+    for (int i = 0; i < r->n_variables; i++) {
+        names[i] = r->variable[i].name;
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", names[i]);
+    }
+    return cal_node_fail(record->node, "%s has no variable `%s` to record; it has: %s%s", r->name, name, list[0] ? list : "none",
+                         cal_did_you_mean(name, names));
+}
+
+static int find_records(struct cal_graph *g, int phase)
+{
+    const struct cal_phase_spec *p = &g->experiment->phase[phase];
+    for (int i = 0; i < p->n_records; i++)
+        for (int r = 0; r < g->n_regions; r++) {
+            const struct cal_record_spec *record = &p->record[i];
+            if (!cal_match(record->pattern, g->region[r]->name))
+                continue;
+            for (int k = 0; k < record->variables.n; k++) {
+                int v = cal_region_variable(g->region[r], record->variables.item[k]);
+                if (v < 0)
+                    return unknown_variable(g->region[r], record, record->variables.item[k]);
+                g->record[phase][r] |= 1u << v;
+            }
+        }
+    return CAL_OK;
+}
+
+/* Awake: who learns or records, who drives one that is awake, who gives context to one that learns. */
+static void find_awake(struct cal_graph *g, int phase)
+{
+    bool *awake = g->awake[phase];
+    for (int r = 0; r < g->n_regions; r++)
+        awake[r] = g->learns[phase][r] || g->record[phase][r];
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (int i = 0; i < g->n_edges; i++) {
+            const struct cal_edge *x = &g->edge[i];
+            if (x->from == CAL_FROM_STIMULUS || awake[x->from] || !awake[x->to])
+                continue;
+            if (x->role == CAL_DRIVE || g->learns[phase][x->to])
+                awake[x->from] = changed = true;
+        }
+    }
+}
+
+static void add_segment(struct cal_graph *g, int phase, long first, long count, int repeat)
+{
+    if (count == 0)
+        return;
+    struct cal_segment *more = cal_alloc((size_t)(g->n_segments + 1) * sizeof *more);
+    if (g->n_segments)
+        memcpy(more, g->segment, (size_t)g->n_segments * sizeof *more);
+    cal_free(g->segment);
+    g->segment = more;
+    g->segment[g->n_segments++] = (struct cal_segment){
+        .phase = phase, .first = first, .count = count, .repeat = repeat, .last = first + count == g->phase_steps[phase]};
+}
+
+/* A phase, cut wherever a phase `within` it is due. */
+static void add_phase(struct cal_graph *g, int phase)
+{
+    const struct cal_experiment *e = g->experiment;
+    long total = g->phase_steps[phase];
+    for (long at = 0; at < total;) {
+        long next = total;
+        for (int c = 0; c < e->n_phases; c++)
+            if (e->phase[c].within == phase && (at / e->phase[c].every + 1) * e->phase[c].every < next)
+                next = (at / e->phase[c].every + 1) * e->phase[c].every;
+        add_segment(g, phase, at, next - at, 0);
+        for (int c = 0; c < e->n_phases; c++)
+            if (e->phase[c].within == phase && next % e->phase[c].every == 0)
+                add_segment(g, c, 0, g->phase_steps[c], (int)(next / e->phase[c].every) - 1);
+        at = next;
+    }
+}
+
+int cal_graph_plan_phases(struct cal_graph *g)
+{
+    const struct cal_experiment *e = g->experiment;
+    size_t n_phases = (size_t)e->n_phases, n_regions = (size_t)g->n_regions;
+    g->phase_steps = cal_alloc(n_phases * sizeof *g->phase_steps);
+    g->record = cal_alloc(n_phases * sizeof *g->record);
+    g->learns = cal_alloc(n_phases * sizeof *g->learns);
+    g->awake = cal_alloc(n_phases * sizeof *g->awake);
+    g->learn_total = cal_alloc(n_regions * sizeof *g->learn_total);
+    for (int p = 0; p < e->n_phases; p++) {
+        g->record[p] = cal_alloc(n_regions * sizeof *g->record[p]);
+        g->learns[p] = cal_alloc(n_regions * sizeof *g->learns[p]);
+        g->awake[p] = cal_alloc(n_regions * sizeof *g->awake[p]);
+    }
+    for (int p = 0; p < e->n_phases; p++) {
+        int err = find_steps(g, p);
+        if (!err)
+            err = find_records(g, p);
+        if (err)
+            return err;
+        for (int r = 0; r < g->n_regions; r++)
+            g->learns[p][r] = g->region[r]->ops->learn && matches_any(&e->phase[p].learn, g->region[r]->name);
+        find_awake(g, p);
+    }
+    for (int p = 0; p < e->n_phases; p++)
+        if (e->phase[p].within < 0)
+            add_phase(g, p);
+    for (int i = 0; i < g->n_segments; i++)
+        for (int r = 0; r < g->n_regions; r++)
+            if (g->learns[g->segment[i].phase][r])
+                g->learn_total[r] += g->segment[i].count;
+    return CAL_OK;
+}
+
+void cal_graph_free_phases(struct cal_graph *g)
+{
+    for (int p = 0; g->awake && p < g->experiment->n_phases; p++) {
+        cal_free(g->record[p]);
+        cal_free(g->learns[p]);
+        cal_free(g->awake[p]);
+    }
+    cal_free(g->phase_steps);
+    cal_free(g->record);
+    cal_free(g->learns);
+    cal_free(g->awake);
+    cal_free(g->learn_total);
+    cal_free(g->segment);
+}
+
+bool cal_edge_active(const struct cal_graph *g, int edge, int phase)
+{
+    const struct cal_edge *x = &g->edge[edge];
+    bool from = x->from == CAL_FROM_STIMULUS || g->awake[phase][x->from];
+    return from && g->awake[phase][x->to] && (x->role == CAL_DRIVE || g->learns[phase][x->to]);
+}
+
+long cal_edge_messages(const struct cal_graph *g, int edge, long count)
+{
+    const struct cal_edge *x = &g->edge[edge];
+    if (x->from == CAL_FROM_STIMULUS)
+        return 0;
+    long unused = x->role == CAL_DRIVE ? g->lag[x->from] + x->delay - g->lag[x->to] : 0;
+    return unused < count ? count - unused : 0;
+}
+
+int cal_graph_tapes(const struct cal_graph *g, int region)
+{
+    return g->learn_lag[region] - g->lag[region] + 1;
+}
+
+long cal_graph_wall_steps(const struct cal_graph *g, const struct cal_segment *s)
+{
+    int drain = 0;
+    for (int r = 0; r < g->n_regions; r++) {
+        int lag = g->learns[s->phase][r] ? g->learn_lag[r] : g->lag[r];
+        if (g->awake[s->phase][r] && lag > drain)
+            drain = lag;
+    }
+    return s->count + drain;
+}
+
+struct cal_step cal_graph_step(const struct cal_graph *g, int region, int phase, long presentation)
+{
+    const struct cal_phase_spec *p = &g->experiment->phase[phase];
+    bool recorded = p->within >= 0 || presentation % p->every == 0;
+    return (struct cal_step){.presentation = presentation,
+                             .phase = phase,
+                             .learn = g->learns[phase][region],
+                             .perceive = true,
+                             .rate = p->rate,
+                             .learn_total = g->learn_total[region],
+                             .record = recorded ? g->record[phase][region] : 0};
+}
+
+struct cal_view cal_graph_view(const struct cal_graph *g, int phase)
+{
+    const struct cal_phase_spec *p = &g->experiment->phase[phase];
+    return (struct cal_view){.phase = phase, .split = p->split, .noise = p->noise};
+}
