@@ -1,0 +1,138 @@
+/* experiments/recorder.c - see recorder.h. */
+#include "experiments/recorder.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/err.h"
+#include "core/mem.h"
+
+static char *report_path(const struct cal_sim *s, int phase, const struct cal_region *r, int variable)
+{
+    return cal_sprintf("%s/activity/%s.%s.%s.h5", s->dir, s->experiment->phase[phase].name, r->name, r->variable[variable].name);
+}
+
+static bool is_recorded(const struct cal_sim *s, const struct cal_host *h, int variable)
+{
+    return s->graph->record[cal_sim_phase(s)][h->region->id] & 1u << variable;
+}
+
+static int open_one(struct cal_sim *s, struct cal_host *h, int variable)
+{
+    struct cal_recording *rec = &h->recording[variable];
+    const struct cal_variable *v = &h->region->variable[variable];
+    char *path = report_path(s, cal_sim_phase(s), h->region, variable);
+    int err = cal_sonata_init(&rec->report, path, h->region->name, v->name, v->unit, v->cols, h->region->batch,
+                              cal_recording_room(v->cols, h->region->batch), (size_t)h->recorded[cal_sim_phase(s)].frames[variable]);
+    rec->open = !err;
+    cal_free(path);
+    return err;
+}
+
+int cal_recorder_open(struct cal_sim *s)
+{
+    int err = CAL_OK;
+    for (int i = 0; i < s->n_hosts; i++) {
+        struct cal_host *h = &s->host[i];
+        for (int v = 0; !err && v < h->region->n_variables; v++)
+            if (is_recorded(s, h, v))
+                err = open_one(s, h, v);
+    }
+    return err;
+}
+
+int cal_recorder_append(struct cal_sim *s, struct cal_host *h, struct cal_tape *tape, const struct cal_rep *stimulus)
+{
+    int err = CAL_OK, phase = cal_sim_phase(s);
+    struct cal_recorded *recorded = &h->recorded[phase];
+    if (s->graph->record[phase][h->region->id])
+        recorded->stimulus_hash = (long)cal_rep_hash(stimulus, (uint64_t)recorded->stimulus_hash);
+    for (int v = 0; !err && v < h->region->n_variables; v++) {
+        if (!(tape->step.record & 1u << v))
+            continue;
+        const float *data = h->region->ops->observe(h->region, tape->kind, v);
+        err = cal_sonata_append(&h->recording[v].report, data, h->region->batch);
+        recorded->frames[v] += h->region->batch;
+    }
+    return err;
+}
+
+int cal_recorder_flush(struct cal_sim *s)
+{
+    int err = CAL_OK;
+    for (int i = 0; i < s->n_hosts; i++)
+        for (int v = 0; v < s->host[i].region->n_variables; v++)
+            if (!err && s->host[i].recording[v].open)
+                err = cal_sonata_flush(&s->host[i].recording[v].report);
+    return err;
+}
+
+/* Close one report; the first error of several is the one to tell. */
+static int close_one(struct cal_sim *s, struct cal_host *h, int variable, int err)
+{
+    struct cal_recording *rec = &h->recording[variable];
+    rec->open = false;
+    int closed = cal_sonata_finish(&rec->report);
+    if (err || closed || !cal_sim_segment(s)->last)
+        return err ? err : closed;
+    char *path = report_path(s, cal_sim_phase(s), h->region, variable);
+    err = cal_sonata_set_i64(path, h->region->name, "stimulus_hash", h->recorded[cal_sim_phase(s)].stimulus_hash);
+    cal_free(path);
+    return err;
+}
+
+int cal_recorder_close(struct cal_sim *s)
+{
+    int err = CAL_OK;
+    for (int i = 0; i < s->n_hosts; i++)
+        for (int v = 0; v < s->host[i].region->n_variables; v++)
+            if (s->host[i].recording[v].open)
+                err = close_one(s, &s->host[i], v, err);
+    return err;
+}
+
+/* One master: all regions that record a variable of this name in the phase. */
+static int write_master(const struct cal_sim *s, int phase, const char *variable)
+{
+    const struct cal_graph *g = s->graph;
+    const char **names = cal_alloc((size_t)g->n_regions * sizeof *names);
+    const char **files = cal_alloc((size_t)g->n_regions * sizeof *files);
+    int n = 0;
+    for (int r = 0; r < g->n_regions; r++) {
+        int v = cal_region_variable(g->region[r], variable);
+        if (v < 0 || !(g->record[phase][r] & 1u << v))
+            continue;
+        names[n] = g->region[r]->name;
+        files[n++] = cal_sprintf("%s.%s.%s.h5", s->experiment->phase[phase].name, g->region[r]->name, variable);
+    }
+    char *path = cal_sprintf("%s/activity/%s.%s.h5", s->dir, s->experiment->phase[phase].name, variable);
+    int err = cal_sonata_master(path, n, names, files);
+    for (int i = 0; i < n; i++)
+        cal_free((char *)files[i]);
+    cal_free(path);
+    cal_free(names);
+    cal_free(files);
+    return err;
+}
+
+/* Was the variable already seen at an earlier region of this phase? */
+static bool seen_before(const struct cal_graph *g, int phase, int region, const char *variable)
+{
+    for (int r = 0; r < region; r++) {
+        int v = cal_region_variable(g->region[r], variable);
+        if (v >= 0 && g->record[phase][r] & 1u << v)
+            return true;
+    }
+    return false;
+}
+
+int cal_recorder_masters(struct cal_sim *s)
+{
+    const struct cal_graph *g = s->graph;
+    int phase = cal_sim_phase(s), err = CAL_OK;
+    for (int r = 0; r < g->n_regions; r++)
+        for (int v = 0; !err && v < g->region[r]->n_variables; v++)
+            if (g->record[phase][r] & 1u << v && !seen_before(g, phase, r, g->region[r]->variable[v].name))
+                err = write_master(s, phase, g->region[r]->variable[v].name);
+    return err;
+}

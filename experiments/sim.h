@@ -1,0 +1,107 @@
+/* experiments/sim.h - one process's part of a run: the regions it hosts, their tapes and buffers, and the plan that joins them to
+ * the others. */
+#ifndef CAL_EXPERIMENTS_SIM_H
+#define CAL_EXPERIMENTS_SIM_H
+
+#include "comm/control.h"
+#include "comm/exchange.h"
+#include "core/sonata.h"
+#include "experiments/spec/graph.h"
+#include "experiments/stimuli/stimuli.h"
+
+/* Which rank hosts which region. */
+enum cal_place {
+    CAL_PLACE_BLOCK,   /* blocks in region order */
+    CAL_PLACE_REVERSE, /* the same from the last region backwards */
+};
+/* The rank of a region, for any 1 <= ranks <= regions. */
+int cal_place_rank(enum cal_place place, int region, int n_regions, int n_ranks);
+
+/* A recorded variable of a hosted region, while its phase runs. */
+struct cal_recording {
+    bool open;
+    struct cal_sonata report;
+};
+
+/* What a hosted region has recorded in one phase so far, over all its repeats. */
+struct cal_recorded {
+    long frames[CAL_VARIABLES_MAX];
+    long stimulus_hash; /* over the batches shown */
+};
+#define CAL_RECORDED_COUNTS (CAL_VARIABLES_MAX + 1)
+
+/* Sums of what a region's learn() reported, since the last line. */
+struct cal_metrics {
+    FILE *file; /* metrics/<region>.jsonl; NULL: not yet opened */
+    double sum[CAL_METRICS_MAX];
+    long n;
+};
+
+/* A region that this process hosts. */
+struct cal_host {
+    struct cal_region *region;      /* [borrow] of the graph */
+    int *drive_edge, *context_edge; /* edge of each port */
+    int *out_edge, n_out;           /* edges to other regions */
+    struct cal_rep *part;           /* what a port takes of the stimulus: drives first, then contexts */
+    const struct cal_rep **arrived; /* what forward and learn are given, a port each */
+    int n_tapes;
+    struct cal_tape *tape; /* presentation p is on tape p mod n_tapes */
+    float *out[CAL_SLICES_MAX];
+    struct cal_rep rep; /* what it sends: points at out */
+    long learnt;
+    struct cal_metrics metrics;
+    struct cal_recording recording[CAL_VARIABLES_MAX];
+    struct cal_recorded *recorded; /* [phase] */
+    bool failed;                   /* its mathematics gave up; it idles until all stop */
+};
+
+/* Where the run is: about to do wall step `wall` of segment `segment`; `step` counts all wall steps before it. */
+struct cal_position {
+    int segment;
+    long wall, step;
+};
+
+/* Seconds of this rank in one phase. */
+enum cal_clock { CAL_COMPUTE, CAL_STIMULUS, CAL_WAIT, CAL_TRANSFER, CAL_RECORD, CAL_CHECKPOINT, CAL_TOTAL, CAL_CLOCKS };
+
+struct cal_sim {
+    const struct cal_experiment *experiment; /* [borrow] */
+    struct cal_world *world;                 /* [borrow] */
+    struct cal_stimulus *stimulus;
+    struct cal_batches *batches;
+    struct cal_graph *graph;
+    enum cal_place place;
+    int *rank_of;          /* of each region */
+    struct cal_link *link; /* one an edge; those from the stimulus carry nothing between ranks and are left out: */
+    int *link_of;          /* number of an edge's link, -1 */
+    int *edge_of;          /* and back */
+    int n_links;
+    struct cal_exchange *exchange;
+    struct cal_control *control;
+    int n_hosts;
+    struct cal_host *host; /* in forward order */
+    char *dir;             /* of the run */
+    struct cal_position at;
+    double (*clock)[CAL_CLOCKS]; /* [phase] */
+    long *shown;                 /* [phase]: presentations that this process has begun */
+};
+
+/* Assemble this process's part: opens the stimulus, wires the graph, makes the plan, draws the first weights. Collective.
+ * [give] *s. Errors (agreed, printed): CAL_EUSAGE, CAL_EINPUT. */
+int cal_sim_create(const struct cal_experiment *e, struct cal_world *w, enum cal_place place, const char *dir, struct cal_sim **s);
+void cal_sim_destroy(struct cal_sim *s);
+
+/* Bytes that rank `rank` of `n_ranks` will hold: weights, optimisers, tapes, buffers, batches, recording; the stimulus apart. Local. */
+size_t cal_sim_bytes(struct cal_graph *g, enum cal_place place, int rank, int n_ranks);
+/* The links of a graph under a placement: [give] *links, *link_of, *edge_of ; returns how many. */
+int cal_sim_links(const struct cal_graph *g, const int *rank_of, struct cal_link **links, int **link_of, int **edge_of);
+
+/* Frames that a recording holds in memory before it writes a block. */
+size_t cal_recording_room(int cols, int batch);
+
+const struct cal_segment *cal_sim_segment(const struct cal_sim *s);
+int cal_sim_phase(const struct cal_sim *s);
+/* What a link's stretch looks like at the current position. */
+struct cal_link_start cal_sim_link_start(const struct cal_sim *s, int link);
+
+#endif
