@@ -1,0 +1,41 @@
+#!/bin/sh
+# docs.sh [PAGE.md...] - run the commands in README.md, CONTRIBUTING.md and docs/, so that no page tells a lie.
+#
+# The fenced blocks of a page run in order in one shell, in a scratch folder that shows the tree and keeps what is written:
+#   ```sh         as it stands
+#   ```sh long    with every `./run` of an experiment cut to a few steps
+#   ```sh skip    not at all: needs a cluster, the network, or a free afternoon
+#   ```python     by the same Python as ./run
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+export CALLOSUM_BUILT="$root" CALLOSUM_PYTHON="${CALLOSUM_PYTHON:-/usr/bin/python3}"
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+[ $# -gt 0 ] || set -- "$root"/README.md "$root"/CONTRIBUTING.md "$root"/docs/*.md
+
+# The page's commands as one script.
+commands_of()
+{
+    awk -v short='--set phases.train.steps=20 --set phases.probe.steps=2' '
+        /^```sh/ && !inside {inside = $2 == "skip" ? "skip" : "sh"; long = $2 == "long"; next}
+        /^```python/ && !inside {inside = "python"; print "$CALLOSUM_PYTHON - <<\"END_OF_PYTHON\""; next}
+        /^```/ {if (inside == "python") print "END_OF_PYTHON"; inside = inside ? "" : "text"; next}
+        inside == "sh" && long && /^\.\/run (demo|compare|[^ ]*\.yaml)/ {sub(/ *(#.*)?$/, " " short)}
+        inside == "sh" || inside == "python" {print}' "$1"
+}
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+for page; do
+    mkdir "$scratch/tree"
+    for entry in "$root"/*; do
+        case $entry in */runs | */data) ;; *) ln -s "$entry" "$scratch/tree/" ;; esac
+    done
+    commands_of "$page" >"$scratch/script"
+    if ! (cd "$scratch/tree" && sh -eux "$scratch/script") >"$scratch/log" 2>&1 </dev/null; then
+        echo "docs: a command in $page failed; the end of what it said:"
+        tail -n 40 "$scratch/log"
+        exit 1
+    fi
+    echo "docs: $page: $(grep -c . "$scratch/script" || :) lines run"
+    rm -rf "$scratch/tree"
+done

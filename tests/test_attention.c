@@ -1,0 +1,456 @@
+/* tests/test_attention.c - the attention region: its gradients, that both sides agree, and how star and loss behave over steps. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/kernels.h"
+#include "core/rng.h"
+#include "regions/layers/layers.h"
+#include "tests/star.h"
+
+enum { B = 32, D = 12, U = 5 };
+
+static const struct cal_contrast_rule predictor = {CAL_PREDICTOR, 0.2, 8, -1}, masked = {CAL_MASKED, 0.4, 4, 1.5},
+                                      uniform = {CAL_UNIFORM, 0.2, 8, -1};
+
+static struct star_setup setup_of(const struct cal_contrast_rule *rule, double rate)
+{
+    return (struct star_setup){.cortices = 2,
+                               .units = {3, 2},
+                               .batch = B,
+                               .inputs = D,
+                               .hidden = 8,
+                               .seed = 5,
+                               .rate = rate,
+                               .momentum = 0.9,
+                               .decay = 1e-3,
+                               .learn_total = 1000,
+                               .rule = *rule};
+}
+
+static void draw(float *x, int n, int owner, float mean, float spread)
+{
+    struct cal_rng rng = cal_rng_key(3, CAL_STREAM_TEST, (uint32_t)owner, 0, 0);
+    cal_rng_normal_fill(&rng, 0, x, (size_t)n);
+    for (int i = 0; i < n; i++)
+        x[i] = mean + spread * x[i];
+}
+
+/* Pictures of three hidden causes each, and two noisy views. */
+static void look(float image[B * D], float view1[B * D], float view2[B * D], int which)
+{
+    float cause[B * 3], pattern[3 * D];
+    draw(cause, B * 3, 100 + 4 * which, 0, 1);
+    draw(pattern, 3 * D, 99, 0, 0.7f);
+    draw(view1, B * D, 101 + 4 * which, 0, 0.2f);
+    draw(view2, B * D, 102 + 4 * which, 0, 0.2f);
+    for (int q = 0; q < B; q++)
+        for (int d = 0; d < D; d++) {
+            image[q * D + d] = 0;
+            for (int i = 0; i < 3; i++)
+                image[q * D + d] += cause[q * 3 + i] * pattern[i * D + d];
+            view1[q * D + d] += image[q * D + d];
+            view2[q * D + d] += image[q * D + d];
+        }
+}
+
+static double leaky(double z)
+{
+    return z > 0 ? z : (double)CAL_LEAK * z;
+}
+
+/* The predictor's guess of unit u from a row of codes, in float64. */
+static double guess(const struct cal_bank *k, int u, const double *y1)
+{
+    double g = (double)k->b2[u];
+    for (int h = 0; h < k->hidden; h++) {
+        double z = (double)k->b1[u * k->hidden + h];
+        for (int v = 0; v < U; v++)
+            z += v == u ? 0 : (double)k->w1[(u * k->hidden + h) * U + v] * y1[v];
+        g += (double)k->w2[u * k->hidden + h] * leaky(z);
+    }
+    return g;
+}
+
+/* Output u of the masked form's network, in float64. */
+static double key_of(const struct cal_mlp *k, int u, const double *y1)
+{
+    double out = (double)k->b2[u];
+    for (int h = 0; h < k->hidden; h++) {
+        double z = (double)k->b1[h];
+        for (int v = 0; v < U; v++)
+            z += (double)k->w1[h * U + v] * y1[v];
+        out += (double)k->w2[u * k->hidden + h] * leaky(z);
+    }
+    return out;
+}
+
+/* Keys and queries of all samples for unit u, in float64, from the codes that were sent. */
+static void weights_of(const struct star *s, int u, double (*y1)[U], const double *mask, double *key, double *query)
+{
+    const struct cal_attention *a = (const struct cal_attention *)s->attention;
+    for (int q = 0; q < B; q++) {
+        if (s->setup.rule.negatives == CAL_PREDICTOR) {
+            key[q] = y1[q][u];
+            query[q] = guess(&a->bank, u, y1[q]);
+            continue;
+        }
+        double hidden[U];
+        for (int v = 0; v < U; v++)
+            hidden[v] = mask[v * B + q] != 0 ? 0 : y1[q][v] / (1 - s->setup.rule.mask);
+        key[q] = key_of(&a->mlp, u, y1[q]);
+        query[q] = key_of(&a->mlp, u, hidden);
+    }
+}
+
+/* The loss of all units over B U, in float64, as a function of the attention's weights. */
+static double loss(const struct star *s)
+{
+    const struct cal_attention *a = (const struct cal_attention *)s->attention;
+    const struct cal_contrast_rule *rule = &s->setup.rule;
+    struct cal_contrast shape = cal_contrast_of(rule, 1, B, 0);
+    struct cal_step step = star_at(s, 0);
+    double rows[B][U], mask[U * B], sum = 0;
+    for (int u = 0; u < U; u++) {
+        float bits[B];
+        cal_contrast_mask(rule, s->setup.seed, &step, u, B, bits);
+        for (int q = 0; q < B; q++) {
+            mask[u * B + q] = (double)bits[q];
+            rows[q][u] = (double)(u < 3 ? s->out[0][0][q * 3 + u] : s->out[1][0][q * 2 + u - 3]);
+        }
+    }
+    for (int u = 0; u < U; u++) {
+        double y1[B], y2[B], key[B], query[B], scratch[4][B];
+        weights_of(s, u, rows, mask, key, query);
+        for (int q = 0; q < B; q++) {
+            y1[q] = rows[q][u];
+            y2[q] = (double)(u < 3 ? s->out[0][1][q * 3 + u] : s->out[1][1][q * 2 + u - 3]);
+        }
+        struct cal_contrast_twin t = {.batch = B,
+                                      .groups = shape.groups,
+                                      .exclude_self = shape.exclude_self,
+                                      .clip = (double)shape.clip,
+                                      .scale = 1,
+                                      .tau = (double)a->w_tau[u],
+                                      .y1 = y1,
+                                      .y2 = y2,
+                                      .key = key,
+                                      .query = query,
+                                      .counted = rule->negatives == CAL_MASKED ? mask + u * B : NULL,
+                                      .dy1 = scratch[0],
+                                      .dy2 = scratch[1],
+                                      .dkey = scratch[2],
+                                      .dquery = scratch[3]};
+        cal_contrast_twin(&t);
+        sum += t.loss;
+    }
+    return sum / (B * U);
+}
+
+/* Every gradient array, which is of -L, against the slope of the float64 loss. */
+static void check_gradients(const struct cal_contrast_rule *rule)
+{
+    struct star s;
+    struct star_setup setup = setup_of(rule, 0);
+    float image[B * D], view1[B * D], view2[B * D];
+    assert_int_equal(star_create(&s, &setup), CAL_OK);
+    look(image, view1, view2, 1);
+    size_t n, n_gradient;
+    float *b1 = star_array(s.attention, "b1", &n), *tau = star_array(s.attention, "tau", &n_gradient);
+    draw(b1, (int)n, 60, 0.1f, 0.3f);
+    draw(tau, U, 61, 1, 0.2f);
+    assert_int_equal(star_forward(&s, 0, image, view1, view2), CAL_OK);
+    assert_int_equal(star_learn(&s), CAL_OK);
+    assert_true(fabs(s.attention_metric[0] - loss(&s)) < 1e-5);
+    const char *const names[][2] = {{"w1", "w1.g"}, {"b1", "b1.g"}, {"w2", "w2.g"}, {"b2", "b2.g"}, {"tau", "tau.g"}};
+    double largest = 0, worst = 0;
+    for (int i = 0; i < 5; i++) {
+        float *w = star_array(s.attention, names[i][0], &n), *g = star_array(s.attention, names[i][1], &n_gradient);
+        assert_int_equal(n, n_gradient);
+        for (size_t k = 0; k < n; k++) {
+            float was = w[k], up = was + 1e-5f, down = was - 1e-5f;
+            w[k] = up;
+            double above = loss(&s);
+            w[k] = down;
+            double below = loss(&s);
+            w[k] = was;
+            double slope = (above - below) / ((double)up - (double)down);
+            largest = fmax(largest, fabs(slope));
+            worst = fmax(worst, fabs(slope + (double)g[k]));
+        }
+    }
+    assert_true(largest > 1e-3);
+    if (worst > 3e-4 * largest)
+        fail_msg("gradient off by %g, the largest is %g", worst, largest);
+    star_destroy(&s);
+}
+
+static void test_gradients(void **state)
+{
+    (void)state;
+    check_gradients(&predictor);
+    check_gradients(&masked);
+}
+
+/* The loss that the attention climbs is the one that the cortices descend. */
+static void test_both_sides_agree(void **state)
+{
+    (void)state;
+    const struct cal_contrast_rule *const rules[] = {&predictor, &masked, &uniform};
+    float image[B * D], view1[B * D], view2[B * D];
+    for (int i = 0; i < 3; i++) {
+        struct star s;
+        struct star_setup setup = setup_of(rules[i], 0.1);
+        assert_int_equal(star_create(&s, &setup), CAL_OK);
+        for (int t = 0; t < 4; t++) {
+            look(image, view1, view2, t);
+            assert_int_equal(star_forward(&s, t, image, view1, view2), CAL_OK);
+            assert_int_equal(star_learn(&s), CAL_OK);
+            for (int m = 0; m < 2; m++) {
+                double mine = (3 * s.metric[0][m] + 2 * s.metric[1][m]) / U;
+                assert_true(fabs(mine - s.attention_metric[m]) < 1e-6);
+            }
+            if (rules[i] == &uniform)
+                assert_true(fabs(s.attention_metric[1]) < 1e-6);
+        }
+        star_destroy(&s);
+    }
+}
+
+/* The guess of a unit does not depend on that unit's code, and does on the others'; also after learning. */
+static void test_blind_to_itself(void **state)
+{
+    (void)state;
+    struct star s;
+    struct star_setup setup = setup_of(&predictor, 0.1);
+    float image[B * D], view1[B * D], view2[B * D];
+    assert_int_equal(star_create(&s, &setup), CAL_OK);
+    for (int t = 0; t < 3; t++) {
+        look(image, view1, view2, t);
+        assert_int_equal(star_forward(&s, t, image, view1, view2), CAL_OK);
+        assert_int_equal(star_learn(&s), CAL_OK);
+    }
+    const struct cal_bank *k = &((const struct cal_attention *)s.attention)->bank;
+    for (int u = 0; u < U; u++)
+        for (int h = 0; h < k->hidden; h++)
+            for (int v = 0; v < U; v++)
+                assert_true((k->w1[(u * k->hidden + h) * U + v] == 0) == (u == v));
+    star_destroy(&s);
+}
+
+/* On codes that stay, a learning attention makes the loss larger, and its gain positive. */
+static void test_climbs(void **state)
+{
+    (void)state;
+    const struct cal_contrast_rule *const rules[] = {&predictor, &masked};
+    float image[B * D], view1[B * D], view2[B * D];
+    look(image, view1, view2, 1);
+    for (int i = 0; i < 2; i++) {
+        struct star s;
+        struct star_setup setup = setup_of(rules[i], 0.3);
+        double first = 0, last = 0;
+        assert_int_equal(star_create(&s, &setup), CAL_OK);
+        for (long t = 0; t < 60; t++) {
+            assert_int_equal(star_forward(&s, 0, image, view1, view2), CAL_OK); /* one presentation: the same mask */
+            s.attention_tape.step.learnt = t;
+            assert_int_equal(cal_region_learn(s.attention, NULL, &s.attention_tape, s.attention_metric), CAL_OK);
+            if (t == 0)
+                first = s.attention_metric[1];
+            last = s.attention_metric[1];
+        }
+        assert_true(last > first + 0.01 && last > 0);
+        star_destroy(&s);
+    }
+}
+
+/* tau decays, moves, and is kept from going below 0. */
+static void test_tau_stays_positive(void **state)
+{
+    (void)state;
+    struct star s;
+    struct star_setup setup = setup_of(&predictor, 0.1);
+    float image[B * D], view1[B * D], view2[B * D];
+    size_t n;
+    look(image, view1, view2, 1);
+    assert_int_equal(star_create(&s, &setup), CAL_OK);
+    float *tau = star_array(s.attention, "tau", &n), *velocity = star_array(s.attention, "tau.m", &n);
+    for (int u = 0; u < U; u++)
+        assert_true(tau[u] == 1);
+    velocity[2] = 100; /* pushed hard downwards */
+    assert_int_equal(star_forward(&s, 0, image, view1, view2), CAL_OK);
+    assert_int_equal(star_learn(&s), CAL_OK);
+    for (int u = 0; u < U; u++)
+        assert_true(u == 2 ? tau[u] == 0 : tau[u] > 0.9f && tau[u] != 1);
+    assert_true(s.attention_metric[2] == 1); /* what was sent, not what it became */
+    star_destroy(&s);
+}
+
+/* 30 steps of everybody: the loss falls, in each form. */
+static void test_learns(void **state)
+{
+    (void)state;
+    const struct cal_contrast_rule *const rules[] = {&predictor, &masked, &uniform};
+    float image[B * D], view1[B * D], view2[B * D];
+    for (int i = 0; i < 3; i++) {
+        struct star s;
+        struct star_setup setup = setup_of(rules[i], 0.1);
+        double first = 0, last = 0;
+        assert_int_equal(star_create(&s, &setup), CAL_OK);
+        for (int t = 0; t < 30; t++) {
+            look(image, view1, view2, t % 8);
+            assert_int_equal(star_forward(&s, t, image, view1, view2), CAL_OK);
+            assert_int_equal(star_learn(&s), CAL_OK);
+            first += t < 5 ? s.attention_metric[0] / 5 : 0;
+            last += t >= 25 ? s.attention_metric[0] / 5 : 0;
+        }
+        assert_true(last < first - 0.1 * (i == 1 ? 0.4 : 1)); /* masked: a share of 0.4 counts */
+        star_destroy(&s);
+    }
+}
+
+/* All state arrays of a star, in order, copied out of it or into it. */
+static void copy_state(struct star *s, float *store, bool out)
+{
+    struct cal_region *all[] = {s->cortex[0], s->cortex[1], s->attention};
+    for (int i = 0; i < 3; i++)
+        for (int k = 0; k < all[i]->layout.n; k++) {
+            const struct cal_array *a = &all[i]->layout.arrays[k];
+            if (a->role != CAL_STATE)
+                continue;
+            memcpy(out ? (void *)store : cal_array_data(a), out ? cal_array_data(a) : (void *)store, cal_array_bytes(a));
+            store += cal_array_bytes(a) / sizeof *store;
+        }
+}
+
+static void steps(struct star *s, long from, long to)
+{
+    float image[B * D], view1[B * D], view2[B * D];
+    for (long t = from; t < to; t++) {
+        look(image, view1, view2, (int)t);
+        assert_int_equal(star_forward(s, t, image, view1, view2), CAL_OK);
+        assert_int_equal(star_learn(s), CAL_OK);
+    }
+}
+
+/* Twice the same run gives the same bits, and so does one that is stopped and continued by other regions from the saved state. */
+static void test_repeats_and_resumes(void **state)
+{
+    (void)state;
+    const struct cal_contrast_rule *const rules[] = {&predictor, &masked};
+    for (int i = 0; i < 2; i++) {
+        struct star_setup setup = setup_of(rules[i], 0.1);
+        struct star straight, again, resumed;
+        struct star *all[] = {&straight, &again, &resumed};
+        size_t bytes = 0;
+        for (int k = 0; k < 3; k++)
+            assert_int_equal(star_create(all[k], &setup), CAL_OK);
+        struct cal_region *regions[] = {straight.cortex[0], straight.cortex[1], straight.attention};
+        for (int k = 0; k < 3; k++)
+            bytes += cal_layout_bytes(&regions[k]->layout, CAL_STATE);
+        float *one = cal_alloc(bytes), *two = cal_alloc(bytes);
+        steps(&straight, 0, 6);
+        steps(&again, 0, 3);
+        copy_state(&again, one, true);
+        copy_state(&resumed, one, false);
+        steps(&resumed, 3, 6);
+        steps(&again, 3, 6);
+        copy_state(&straight, one, true);
+        copy_state(&again, two, true);
+        assert_memory_equal(one, two, bytes);
+        copy_state(&resumed, two, true);
+        assert_memory_equal(one, two, bytes);
+        cal_free(one);
+        cal_free(two);
+        for (int k = 0; k < 3; k++)
+            star_destroy(all[k]);
+    }
+    assert_int_equal(cal_mem_now_bytes(), 0);
+}
+
+/* What the onlooker computes from codes and context is what the regions reported. */
+static void test_evaluate(void **state)
+{
+    (void)state;
+    const struct cal_contrast_rule *const rules[] = {&predictor, &masked, &uniform};
+    float image[B * D], view1[B * D], view2[B * D], y[2][B * U];
+    look(image, view1, view2, 1);
+    for (int i = 0; i < 3; i++) {
+        struct star s;
+        struct star_setup setup = setup_of(rules[i], 0.1);
+        assert_int_equal(star_create(&s, &setup), CAL_OK);
+        assert_int_equal(star_forward(&s, 7, image, view1, view2), CAL_OK);
+        for (int view = 0; view < 2; view++)
+            for (int k = 0; k < B * U; k++)
+                y[view][k] = k % U < 3 ? s.out[0][view][k / U * 3 + k % U] : s.out[1][view][k / U * 2 + k % U - 3];
+        struct cal_rep sent = {.spec = &s.attention->out};
+        for (int k = 0; k < s.attention->out.n; k++) {
+            sent.data[k] = s.attention_out[k];
+            sent.ld[k] = U;
+        }
+        struct cal_contrast_value mean;
+        struct cal_step step = star_at(&s, 7);
+        cal_contrast_evaluate(rules[i], setup.seed, &step, B, U, y[0], y[1], &sent, &mean);
+        assert_int_equal(star_learn(&s), CAL_OK);
+        assert_true(fabs(mean.loss - s.attention_metric[0]) < 1e-9);
+        assert_true(fabs(mean.loss - mean.control - s.attention_metric[1]) < 1e-9);
+        star_destroy(&s);
+    }
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"has none", "different rules", "multiple of 4", "as drives", "takes no context", "without delay"};
+    for (int i = 0; i < 6; i++) {
+        struct star s = {.setup = setup_of(i == 2 ? &masked : &predictor, 0.1), .units = U};
+        struct cal_contrast_rule other = masked;
+        struct cal_attention_params params = {.hidden = 4, .widen = 4};
+        star_ports(&s);
+        struct cal_region *r = star_region(&cal_attention_ops, "attention", 2, &s, &params);
+        for (int k = 0; k < 2; k++) {
+            cal_rep_spec_add(&s.codes[k].spec, "view1", s.setup.units[k]);
+            cal_rep_spec_add(&s.codes[k].spec, "view2", s.setup.units[k]);
+        }
+        r->drive = s.codes;
+        r->n_drives = i == 3 ? 0 : 2;
+        r->target = r->context = s.context;
+        r->n_targets = i == 0 ? 0 : 2;
+        r->n_contexts = i == 4;
+        if (i == 1)
+            s.context[1].rule = &other;
+        if (i == 2)
+            r->batch = 30;
+        if (i == 5)
+            s.codes[0].hub_units = 0;
+        int error = cal_region_outputs(r);
+        if (!error)
+            error = cal_region_declare(r);
+        assert_int_equal(error, CAL_EUSAGE);
+        if (!strstr(cal_err_message(), words[i]) || strncmp(cal_err_message(), "attention: ", 11))
+            fail_msg("expected `%s` in: %s", words[i], cal_err_message());
+        cal_region_destroy(r);
+    }
+}
+
+int main(void)
+{
+    cal_kernels_init();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_both_sides_agree),
+        cmocka_unit_test(test_blind_to_itself),
+        cmocka_unit_test(test_climbs),
+        cmocka_unit_test(test_tau_stays_positive),
+        cmocka_unit_test(test_learns),
+        cmocka_unit_test(test_repeats_and_resumes),
+        cmocka_unit_test(test_evaluate),
+        cmocka_unit_test(test_refusals),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,217 @@
+/* tests/test_graph.c - the wired graph: order, lags, slices, who is awake, and the timeline. Needs the project root as working folder. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+/* after the above */
+#include <cmocka.h>
+
+#include "core/err.h"
+#include "core/mem.h"
+#include "experiments/spec/graph.h"
+#include "experiments/stimuli/stimuli.h"
+
+#define STAR "tests/data/runs/star.yaml"
+#define CHAIN "tests/data/runs/chain.yaml"
+
+struct wired {
+    struct cal_experiment *e;
+    struct cal_stimulus *s;
+    struct cal_graph *g;
+};
+
+static int wire(struct wired *w, const char *path, const char *variant, const char *set)
+{
+    struct cal_overrides o = {.variant = variant, .n_sets = set != NULL, .sets = &set};
+    memset(w, 0, sizeof *w);
+    int err = cal_experiment_read(path, &o, &w->e);
+    if (!err)
+        err = cal_stimulus_create(w->e->stimulus, w->e->stimulus_params, w->e->seed, w->e->batch, &w->s);
+    return err ? err : cal_graph_create(w->e, w->s, &w->g);
+}
+
+static void unwire(struct wired *w)
+{
+    cal_graph_destroy(w->g);
+    cal_stimulus_destroy(w->s);
+    cal_experiment_destroy(w->e);
+}
+
+static struct wired wire_well(const char *path, const char *variant)
+{
+    struct wired w;
+    int err = wire(&w, path, variant, NULL);
+    if (err)
+        fail_msg("%s, %s: %s", path, variant, cal_err_message());
+    return w;
+}
+
+static void a_hub_sends_each_target_its_own_columns(void **state)
+{
+    (void)state;
+    struct wired w = wire_well(STAR, "minimax");
+    int seen = 0;
+    for (int i = 0; i < w.g->n_edges; i++) {
+        const struct cal_edge *x = &w.g->edge[i];
+        if (x->role != CAL_CONTEXT)
+            continue;
+        const struct cal_port *port = &w.g->region[x->to]->context[x->port];
+        assert_string_equal(port->peer, "attention");
+        assert_int_equal(port->unit_offset, 2 * x->to);
+        assert_int_equal(port->units, 2);
+        assert_int_equal(port->hub_units, 8);
+        assert_non_null(port->rule);
+        int guess = cal_rep_find(&x->spec, "guess"), tau = cal_rep_find(&x->spec, "tau");
+        assert_true(guess >= 0 && tau >= 0);
+        assert_int_equal(x->spec.slice[guess].cols, 2);
+        assert_int_equal(x->first[guess], 2 * x->to);
+        assert_true(x->spec.slice[tau].shared);
+        /* the part of a whole: a row per sample, my columns of it */
+        float whole[16 * 8], taus[8];
+        for (int k = 0; k < 16 * 8; k++)
+            whole[k] = (float)k;
+        struct cal_rep all = {.spec = &w.g->region[x->from]->out}, part;
+        for (int s = 0; s < all.spec->n; s++) {
+            all.data[s] = s == x->slice[guess] ? whole : taus;
+            all.ld[s] = 8;
+        }
+        cal_edge_view(x, &all, &part);
+        assert_true(part.data[guess][3 * part.ld[guess] + 1] == 3 * 8 + 2 * x->to + 1);
+        seen++;
+    }
+    assert_int_equal(seen, 4);
+    unwire(&w);
+}
+
+static void only_the_needed_are_awake(void **state)
+{
+    (void)state;
+    struct wired w = wire_well(STAR, "minimax");
+    const int attention = 4, train = 0, probe = 1;
+    assert_true(w.g->awake[train][attention] && w.g->learns[train][attention]);
+    assert_true(w.g->awake[probe][0] && !w.g->awake[probe][attention]);
+    assert_int_equal(w.g->learn_total[0], 40);
+    for (int i = 0; i < w.g->n_edges; i++)
+        if (w.g->edge[i].from != CAL_FROM_STIMULUS)
+            assert_true(cal_edge_active(w.g, i, train) && !cal_edge_active(w.g, i, probe));
+    unwire(&w);
+    w = wire_well(CHAIN, "simultaneous");
+    const bool expected[] = {true, true, false, false, false};
+    assert_memory_equal(w.g->awake[1], expected, sizeof expected);
+    unwire(&w);
+}
+
+static void lags_follow_the_shortest_delay(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *variant;
+        int lag[5], learn_lag[5], tapes[5];
+        long wall; /* of the first phase, 12 presentations */
+    } cases[] = {
+        {"simultaneous", {0}, {0}, {1, 1, 1, 1, 1}, 12},
+        {"pipeline", {0, 1, 2, 3, 4}, {0, 1, 2, 3, 4}, {1, 1, 1, 1, 1}, 16},
+        {"slow", {0, 3, 6, 9, 12}, {0, 3, 6, 9, 12}, {1, 1, 1, 1, 1}, 24},
+        {"feedback", {0}, {0}, {1, 1, 1, 1, 1}, 12},
+        {"late", {0, 1, 2, 3, 4}, {6, 6, 2, 3, 4}, {7, 6, 1, 1, 1}, 18},
+        {"ring", {0}, {0}, {1, 1, 1, 1, 1}, 12},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        struct wired w = wire_well(CHAIN, cases[c].variant);
+        for (int r = 0; r < 5; r++) {
+            assert_int_equal(w.g->lag[r], cases[c].lag[r]);
+            assert_int_equal(w.g->learn_lag[r], cases[c].learn_lag[r]);
+            assert_int_equal(cal_graph_tapes(w.g, r), cases[c].tapes[r]);
+        }
+        assert_int_equal(cal_graph_wall_steps(w.g, &w.g->segment[0]), cases[c].wall);
+        unwire(&w);
+    }
+}
+
+static void messages_that_nobody_would_use_are_not_sent(void **state)
+{
+    (void)state;
+    struct wired w = wire_well(CHAIN, "ring");
+    for (int i = 0; i < w.g->n_edges; i++) {
+        const struct cal_edge *x = &w.g->edge[i];
+        long expected = x->from == CAL_FROM_STIMULUS ? 0 : x->delay == 4 ? 8 : 12;
+        assert_int_equal(cal_edge_messages(w.g, i, 12), expected);
+        if (x->delay == 4)
+            assert_int_equal(cal_edge_messages(w.g, i, 3), 0);
+    }
+    unwire(&w);
+}
+
+static void phases_within_others_cut_them(void **state)
+{
+    (void)state;
+    struct wired w = wire_well(STAR, "watched"); /* train: 41, watch: 3 every 10, probe: 9 */
+    static const struct cal_segment expected[] = {
+        {.phase = 0, .first = 0, .count = 10},                           /* train */
+        {.phase = 2, .first = 0, .count = 3, .repeat = 0, .last = true}, /* watch */
+        {.phase = 0, .first = 10, .count = 10},
+        {.phase = 2, .first = 0, .count = 3, .repeat = 1, .last = true},
+        {.phase = 0, .first = 20, .count = 10},
+        {.phase = 2, .first = 0, .count = 3, .repeat = 2, .last = true},
+        {.phase = 0, .first = 30, .count = 10},
+        {.phase = 2, .first = 0, .count = 3, .repeat = 3, .last = true},
+        {.phase = 0, .first = 40, .count = 1, .last = true},
+        {.phase = 1, .first = 0, .count = 9, .last = true}, /* probe */
+    };
+    assert_int_equal(w.g->n_segments, sizeof expected / sizeof *expected);
+    for (int i = 0; i < w.g->n_segments; i++) {
+        assert_int_equal(w.g->segment[i].phase, expected[i].phase);
+        assert_int_equal(w.g->segment[i].first, expected[i].first);
+        assert_int_equal(w.g->segment[i].count, expected[i].count);
+        assert_int_equal(w.g->segment[i].repeat, expected[i].repeat);
+        assert_int_equal(w.g->segment[i].last, expected[i].last);
+    }
+    unwire(&w);
+}
+
+static void epochs_become_steps(void **state)
+{
+    (void)state;
+    struct wired w;
+    assert_int_equal(wire(&w, STAR, "minimax", "phases.train={epochs: 1.5, learn: all}"), CAL_OK);
+    assert_int_equal(w.g->phase_steps[0], (long)(1.5 * (double)(w.s->samples[CAL_SPLIT_TRAIN] / 16)));
+    unwire(&w);
+    assert_int_equal(wire(&w, STAR, "minimax", "phases.train={learn: all}"), CAL_OK);
+    assert_int_equal(w.g->phase_steps[0], w.s->samples[CAL_SPLIT_TRAIN] / 16);
+    unwire(&w);
+}
+
+/* What only the wired graph can tell: one line with the place, and nothing is left behind. */
+static void what_cannot_be_wired_is_explained(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *set, *words;
+    } cases[] = {
+        {STAR, "phases.probe.record={V.*: [cod]}", "no variable `cod` to record; it has: view1, view2, code, did you mean `code`?"},
+        {STAR, "projections.codes={from: V.*, to: attention, take: [view3]}", "sends no `view3`; it sends: view1, view2"},
+        {STAR, "stimulus.views=1", "view2"},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        size_t before = cal_mem_now_bytes();
+        struct wired w;
+        assert_int_equal(wire(&w, cases[c].path, "minimax", cases[c].set), CAL_EUSAGE);
+        if (!strstr(cal_err_message(), cases[c].words))
+            fail_msg("`%s` is not in: %s", cases[c].words, cal_err_message());
+        unwire(&w);
+        assert_int_equal(cal_mem_now_bytes(), before);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_hub_sends_each_target_its_own_columns), cmocka_unit_test(only_the_needed_are_awake),
+        cmocka_unit_test(lags_follow_the_shortest_delay),          cmocka_unit_test(messages_that_nobody_would_use_are_not_sent),
+        cmocka_unit_test(phases_within_others_cut_them),           cmocka_unit_test(epochs_become_steps),
+        cmocka_unit_test(what_cannot_be_wired_is_explained),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,536 @@
+"""The program on small experiments: the same bits wherever regions live and across a kill, and a plain end whatever goes wrong.
+
+usage: test_runs.py CALLOSUM [unittest arguments]"""
+
+import glob
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import h5py
+import numpy
+
+DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data", "runs")
+STAR = os.path.join(DATA, "star.yaml")
+CHAIN = os.path.join(DATA, "chain.yaml")
+CALLOSUM = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else ""
+MPIRUN = "mpirun -q --mca odls_base_sigkill_timeout 0 --oversubscribe --bind-to none --mca mpi_yield_when_idle 1 --mca pml ob1 --mca btl self,vader".split()
+ENVIRONMENT = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+
+
+def command(experiment, *options, ranks=1):
+    if ranks == 1:
+        return [CALLOSUM, "run", experiment, "--single", *options]
+    return [*MPIRUN, "-n", str(ranks), CALLOSUM, "run", experiment, *options]
+
+
+def call(words, **options):
+    return subprocess.run(words, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False, **options)
+
+
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def summary(run):
+    return json.loads(read(os.path.join(run, "summary.json")))
+
+
+def newest(run):
+    return sorted(glob.glob(os.path.join(run, "checkpoint", "step-?????????")))[-1]
+
+
+def difference(one, other):
+    """What differs between two runs that should be equal, or ''."""
+    for path in sorted(glob.glob(os.path.join(newest(one), "*"))):
+        same = os.path.join(newest(other), os.path.basename(path))
+        if not os.path.exists(same) or read(path) != read(same):
+            return path
+    for path in sorted(glob.glob(os.path.join(one, "activity", "*.h5"))):
+        if path.count(".") < 3:
+            continue  # a master
+        with h5py.File(path) as a, h5py.File(path.replace(one, other)) as b:
+            (name,) = a["report"]
+            a, b = a["report"][name], b["report"][name]
+            if not numpy.array_equal(a["data"], b["data"]) or list(a["mapping/time"]) != list(b["mapping/time"]):
+                return path
+            if a["data"].attrs["stimulus_hash"] != b["data"].attrs["stimulus_hash"]:
+                return path + ": stimulus_hash"
+    for path in sorted(glob.glob(os.path.join(one, "metrics", "*"))):
+        if read(path) != read(path.replace(one, other)):
+            return path
+    a, b = summary(one), summary(other)
+    for ledger in (a["ledger"], b["ledger"]):
+        del ledger["control_messages"]
+    for key in ("experiment", "variant", "seed", "steps", "measures", "ledger"):
+        if a[key] != b[key]:
+            return f"summary.json: {key}: {a[key]} and {b[key]}"
+    return ""
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+
+    def folder(self, name, variant):
+        return os.path.join(self.dir, name, variant, "seed-1")
+
+    def run_it(self, name, experiment, variant, *options, ranks=1, code=0):
+        result = call(command(experiment, "--variant", variant, "--out", os.path.join(self.dir, name), *options, ranks=ranks))
+        self.assertEqual(result.returncode, code, result.stdout + result.stderr)
+        return self.folder(name, variant)
+
+    def assert_equal_runs(self, one, other):
+        self.assertEqual(difference(one, other), "")
+
+    def assert_one_line(self, result, code, *words):
+        """Ends with the code and says one line on standard error, with these words in it."""
+        lines = [line for line in result.stderr.splitlines() if line.strip()]
+        self.assertEqual((result.returncode, len(lines)), (code, 1), result.stdout + result.stderr)
+        for word in words:
+            self.assertIn(word, lines[0])
+        self.assertTrue(lines[0].startswith("callosum: "), lines[0])
+
+
+class Placement(Case):
+    """--single, one region a rank, regions in reverse order, several regions a rank: equal bits."""
+
+    def check(self, experiment, variant, regions):
+        reference = self.run_it("single", experiment, variant)
+        self.assert_equal_runs(reference, self.run_it("full", experiment, variant, ranks=regions))
+        self.assert_equal_runs(reference, self.run_it("reverse", experiment, variant, "--place", "reverse", ranks=regions))
+        for ranks in (2, 3):
+            self.assert_equal_runs(reference, self.run_it(f"ranks-{ranks}", experiment, variant, "--ranks", str(ranks), ranks=ranks))
+
+    def test_star_predictor(self):
+        self.check(STAR, "minimax", 5)
+
+    def test_star_masked(self):
+        self.check(STAR, "masked", 5)
+
+    def test_star_uniform(self):
+        self.check(STAR, "control", 5)
+
+    def test_star_with_a_late_context(self):
+        self.check(STAR, "delayed", 5)
+        self.check(STAR, "later", 5)
+
+    def test_a_phase_within_another(self):
+        self.check(STAR, "watched", 5)
+
+    def test_null_chains_and_rings(self):
+        for variant in ("simultaneous", "pipeline", "slow", "feedback", "late", "ring"):
+            with self.subTest(variant):
+                self.check(CHAIN, variant, 5)
+
+
+class Delays(Case):
+    def sums(self, run):
+        """What every null region has counted and summed."""
+        out = {}
+        for path in glob.glob(os.path.join(newest(run), "*.h5")):
+            with h5py.File(path) as f:
+                out[os.path.basename(path)] = {name: numpy.array(f["state"][name]).tolist() for name in f["state"]}
+        return out
+
+    def test_a_drained_pipeline_equals_simultaneous(self):
+        reference = self.sums(self.run_it("a", CHAIN, "simultaneous"))
+        self.assertEqual(reference, self.sums(self.run_it("b", CHAIN, "pipeline")))
+        self.assertEqual(reference, self.sums(self.run_it("c", CHAIN, "slow", ranks=5)))
+
+    def test_sleeping_regions_do_not_send(self):
+        run = self.run_it("a", CHAIN, "simultaneous", ranks=5)
+        messages = summary(run)["ledger"]["messages"]
+        self.assertEqual(messages, 4 * 12 + 1 * 5 + 4 * 6)  # while only B learns, A alone is awake beside it
+
+
+class Resume(Case):
+    def kill_and_resume(self, experiment, variant, ranks, *, seed, long=()):
+        """Kill all processes at a random moment after the first checkpoint, as often as it takes to finish by resuming."""
+        out = os.path.join(self.dir, f"killed-{variant}-{ranks}")
+        words = command(experiment, "--variant", variant, "--out", out, "--resume", *long, ranks=ranks)
+        chance = random.Random(seed)
+        run = os.path.join(out, variant, "seed-1")
+        kills = 0
+        for _ in range(3):
+            process = subprocess.Popen(words, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+            before = set(glob.glob(os.path.join(run, "checkpoint", "step-?????????")))
+            while process.poll() is None and set(glob.glob(os.path.join(run, "checkpoint", "step-?????????"))) <= before:
+                time.sleep(0.002)
+            time.sleep(chance.uniform(0, 0.03))
+            if process.poll() is None:
+                subprocess.run(["pkill", "-KILL", "-f", out], check=False)
+                kills += 1
+            process.wait(timeout=60)
+        result = call(words)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        self.assertGreater(kills, 0, "never caught it running")
+        return run
+
+    def test_killed_and_resumed_equals_uninterrupted(self):
+        long = ("--set", "phases.train.steps=600", "--set", "phases.probe.steps=200", "--set", "checkpoint.every=37")
+        for seed, (experiment, variant, ranks) in enumerate(((STAR, "minimax", 1), (STAR, "delayed", 5), (STAR, "masked", 3))):
+            with self.subTest(variant):
+                reference = self.run_it("whole", experiment, variant, *long)
+                options = long + (("--ranks", str(ranks)) if ranks == 3 else ())
+                self.assert_equal_runs(reference, self.kill_and_resume(experiment, variant, ranks, seed=seed, long=options))
+
+    def stop_and_resume(self, variant, experiment, ranks):
+        """Stop on a signal after every few steps, again and again, and resume on another number of ranks each time."""
+        reference = self.run_it("whole", experiment, variant)
+        out = os.path.join(self.dir, "stopped")
+        run = os.path.join(out, variant, "seed-1")
+        for step in range(1, 200):
+            # resume from the oldest set kept, so that going back behind later files is tested too
+            n = ranks[step % len(ranks)]
+            options = ("--ranks", str(n)) if n not in (1, 5) else ()
+            result = call(command(experiment, "--variant", variant, "--out", out, "--resume", "--max-time", "0.0001", *options, ranks=n))
+            self.assertIn(result.returncode, (0, 6), result.stderr)
+            if result.returncode == 0:
+                break
+        self.assertGreater(step, 3)
+        self.assert_equal_runs(reference, run)
+
+    def test_stopped_every_other_step(self):
+        for experiment, variant in ((STAR, "later"), (CHAIN, "late"), (CHAIN, "ring")):
+            with self.subTest(variant):
+                self.stop_and_resume(variant, experiment, (1,))
+
+    def test_stopped_and_resumed_on_other_ranks(self):
+        self.stop_and_resume("late", CHAIN, (1, 5, 2, 1, 1, 3))
+
+    def test_a_finished_run_says_so(self):
+        self.run_it("a", STAR, "control")
+        result = call(command(STAR, "--variant", "control", "--out", os.path.join(self.dir, "a"), "--resume"))
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("finished already", result.stdout)
+
+    def test_an_existing_run_is_never_overwritten(self):
+        self.run_it("a", STAR, "control")
+        result = call(command(STAR, "--variant", "control", "--out", os.path.join(self.dir, "a")))
+        self.assert_one_line(result, 2, "--resume", "--out")
+
+    def test_another_experiment_is_refused(self):
+        self.run_it("a", STAR, "control")
+        words = command(STAR, "--variant", "control", "--out", os.path.join(self.dir, "a"), "--resume", "--set", "regions.V.hidden=8")
+        self.assert_one_line(call(words), 2, "regions.V.hidden", "8", "16")
+
+    def test_used_yml_runs_again(self):
+        first = self.run_it("a", STAR, "masked", "--set", "regions.attention.optimiser.rate=0.031")
+        second = self.run_it("b", os.path.join(first, "used.yml"), "masked")
+        self.assert_equal_runs(first, second)
+        self.assertEqual(read(os.path.join(first, "used.yml")), read(os.path.join(second, "used.yml")))
+
+    def damage(self, path):
+        with open(path, "r+b") as f:
+            f.seek(os.path.getsize(path) // 2)
+            f.write(b"\xff" * 64)
+            f.truncate(os.path.getsize(path) * 3 // 4)
+
+    def test_a_damaged_set_falls_back_to_the_one_before(self):
+        reference = self.run_it("whole", STAR, "minimax")
+        for ranks in (1, 5):
+            name = f"damaged-{ranks}"
+            self.run_it(name, STAR, "minimax", "--max-time", "0.2", "--set", "phases.train.steps=40", ranks=1, code=0)
+            run = self.folder(name, "minimax")
+            os.remove(os.path.join(run, "summary.json"))
+            self.damage(os.path.join(newest(run), "V.2.h5"))
+            words = command(STAR, "--variant", "minimax", "--out", os.path.join(self.dir, name), "--resume", ranks=ranks)
+            result = call(words)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual(result.stderr.count("is damaged"), 1, result.stderr)
+            self.assertIn("V.2.h5", result.stderr)
+            self.assert_equal_runs(reference, run)
+
+    def test_no_whole_set_is_an_error(self):
+        run = self.run_it("a", STAR, "minimax")
+        os.remove(os.path.join(run, "summary.json"))
+        for path in glob.glob(os.path.join(run, "checkpoint", "*", "V.1.h5")):
+            self.damage(path)
+        result = call(command(STAR, "--variant", "minimax", "--out", os.path.join(self.dir, "a"), "--resume"))
+        self.assertEqual(result.returncode, 3)
+        self.assertIn("no set is whole", result.stderr.splitlines()[-1])
+
+
+class Signals(Case):
+    def stop(self, ranks, send):
+        out = os.path.join(self.dir, f"{ranks}-{send}")
+        words = command(STAR, "--out", out, "--set", "phases.train.steps=1000000", "--set", "checkpoint.every=0", ranks=ranks)
+        if ranks > 1:
+            words[words.index("odls_base_sigkill_timeout") + 1] = "4"
+        process = subprocess.Popen(words, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        run = os.path.join(out, "minimax", "seed-1")
+        metrics = os.path.join(run, "metrics", "V.0.jsonl")
+        while process.poll() is None and not (os.path.exists(metrics) and os.path.getsize(metrics)):
+            time.sleep(0.01)
+        process.send_signal(send)
+        output, errors = process.communicate(timeout=60)
+        return process.returncode, output, errors, glob.glob(os.path.join(run, "checkpoint", "step-?????????", "MANIFEST.yml"))
+
+    def test_a_signal_stops_with_a_checkpoint(self):
+        for ranks, send in ((1, signal.SIGTERM), (1, signal.SIGINT), (1, signal.SIGUSR1), (5, signal.SIGUSR1)):
+            with self.subTest(f"{ranks} {send}"):
+                code, output, errors, sets = self.stop(ranks, send)
+                self.assertEqual((code, len(sets)), (6, 1), output + errors)
+                self.assertIn("--resume", output)
+
+    def test_terminating_mpirun_leaves_a_checkpoint(self):
+        code, _, errors, sets = self.stop(5, signal.SIGTERM)
+        self.assertNotEqual(code, 0)
+        self.assertEqual(len(sets), 1, errors)
+
+    def test_usr2_saves_and_goes_on(self):
+        out = os.path.join(self.dir, "saved")
+        words = command(STAR, "--out", out, "--set", "phases.train.steps=1000000", "--set", "checkpoint.every=0")
+        process = subprocess.Popen(words, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        run = os.path.join(out, "minimax", "seed-1")
+        metrics = os.path.join(run, "metrics", "V.0.jsonl")
+        try:
+            while process.poll() is None and not (os.path.exists(metrics) and os.path.getsize(metrics)):
+                time.sleep(0.01)
+            process.send_signal(signal.SIGUSR2)
+            until = time.monotonic() + 30
+            while not glob.glob(os.path.join(run, "checkpoint", "step-?????????", "MANIFEST.yml")):
+                self.assertLess(time.monotonic(), until)
+                time.sleep(0.01)
+            self.assertIsNone(process.poll())
+        finally:
+            process.kill()
+            process.communicate()
+
+
+class OneRankFails(Case):
+    """Every phase that all ranks go through, with a failure on rank 2 alone: one line, the code, no hang."""
+
+    def only_on_rank_two(self, script, *options, experiment=STAR, ranks=5):
+        """Rank 2 runs the shell script before the program."""
+        words = [*MPIRUN, "-n", str(ranks), "sh", "-c", f'[ "$OMPI_COMM_WORLD_RANK" != 2 ] || {{ {script}; }}; exec "$@"', "sh",
+                 CALLOSUM, "run", experiment, *options]
+        return call(words, cwd=self.dir)
+
+    def setUp(self):
+        super().setUp()
+        os.makedirs(os.path.join(self.dir, "elsewhere"))
+
+    def test_reading_the_experiment(self):
+        shutil.copy(STAR, os.path.join(self.dir, "local.yaml"))
+        self.assert_one_line(self.only_on_rank_two("cd elsewhere", experiment="local.yaml"), 3, "local.yaml")
+
+    def test_opening_the_stimulus(self):
+        with h5py.File(os.path.join(self.dir, "images.h5"), "w") as f:
+            f["images"] = numpy.random.default_rng(1).integers(0, 255, (64, 1, 16, 16), dtype=numpy.uint8)
+        result = self.only_on_rank_two("cd elsewhere", "--out", os.path.join(self.dir, "o"), "--set",
+                                       "stimulus={kind: file, path: images.h5, patch: 8, views: 2, noise: 0.1}")
+        self.assert_one_line(result, 3, "images.h5")
+
+    def test_opening_the_metrics(self):
+        self.assert_one_line(self.only_on_rank_two("cd elsewhere", "--out", "o"), 4, "metrics/V.2.jsonl")
+
+    def without(self, folder):
+        """Rank 2 works elsewhere, where its part of the run's folder is, but for one folder."""
+        run = "elsewhere/o/minimax/seed-1"
+        for name in {"metrics", "activity", "checkpoint"} - {folder}:
+            os.makedirs(os.path.join(self.dir, run, name))
+        return self.only_on_rank_two("cd elsewhere", "--out", "o", "--variant", "minimax", "--set", "checkpoint.every=0")
+
+    def test_writing_a_checkpoint(self):
+        self.assert_one_line(self.without("checkpoint"), 4, "V.2.h5")
+        self.assertEqual(glob.glob(os.path.join(self.dir, "o/minimax/seed-1/checkpoint/step-*")), [])
+
+    def test_writing_activity(self):
+        self.assert_one_line(self.without("activity"), 4, "probe.V.2.")
+
+    def test_numerics_stop_all_at_one_step(self):
+        result = call(command(STAR, "--out", os.path.join(self.dir, "o"), "--set", "regions.V.optimiser.rate=1000", ranks=5))
+        self.assert_one_line(result, 5, "V.")
+        lines = [read(path).count(b"\n") for path in glob.glob(os.path.join(self.dir, "o/minimax/seed-1/metrics/*"))]
+        self.assertEqual(len(set(lines)), 1)
+
+    def test_the_last_good_checkpoint_survives_numerics(self):
+        out = os.path.join(self.dir, "o")
+        words = command(STAR, "--out", out, "--set", "regions.V.optimiser.rate=1000", "--set", "checkpoint.every=1", ranks=5)
+        self.assertEqual(call(words).returncode, 5)
+        for path in glob.glob(os.path.join(newest(os.path.join(out, "minimax", "seed-1")), "V.*.h5")):
+            with h5py.File(path) as f:
+                for name in f["state"]:
+                    self.assertTrue(numpy.isfinite(f["state"][name]).all(), f"{path}: {name}")
+
+    def test_a_rank_that_dies_ends_the_job(self):
+        out = os.path.join(self.dir, "o")
+        process = subprocess.Popen(command(STAR, "--out", out, "--set", "phases.train.steps=1000000", ranks=5), env=ENVIRONMENT,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while process.poll() is None and not glob.glob(os.path.join(out, "*/*/checkpoint/step-?????????")):
+            time.sleep(0.02)
+        one = subprocess.run(["pgrep", "-f", f"^{CALLOSUM} .*{out}"], capture_output=True, text=True, check=True).stdout.split()[2]
+        os.kill(int(one), signal.SIGKILL)
+        self.assertNotEqual(process.wait(timeout=60), 0)
+
+
+class Ranks(Case):
+    def test_wrong_rank_counts_are_explained(self):
+        for ranks, options, words in ((4, (), ("star needs 5 ranks: 4 x cortex + 1 x attention; mpirun gave 4", "--ranks")),
+                                      (6, (), ("star needs 5 ranks", "mpirun gave 6")),
+                                      (3, ("--ranks", "2"), ("--ranks 2", "mpirun gave 3")),
+                                      (2, ("--ranks", "9"), ("only 5 regions",))):
+            with self.subTest(f"{ranks} {options}"):
+                self.assert_one_line(call(command(STAR, "--out", os.path.join(self.dir, "o"), *options, ranks=ranks)), 2, *words)
+
+    def test_a_bad_key_is_told_once(self):
+        for ranks in (1, 5):
+            result = call(command(STAR, "--set", "regions.V.hiden=3", "--out", os.path.join(self.dir, "o"), ranks=ranks))
+            self.assert_one_line(result, 2, "regions.V.hiden", "hidden")
+
+    def test_two_runs_do_not_share_a_folder(self):
+        out = os.path.join(self.dir, "o")
+        first = subprocess.Popen(command(STAR, "--out", out, "--set", "phases.train.steps=1000000"), stdout=subprocess.DEVNULL)
+        try:
+            while not os.path.exists(os.path.join(out, "minimax/seed-1/metrics/V.0.jsonl")):
+                time.sleep(0.01)
+            words = command(STAR, "--out", out, "--resume", "--set", "phases.train.steps=1000000")
+            self.assert_one_line(call(words), 2, "another process")
+        finally:
+            first.kill()
+            first.wait()
+
+
+class BadInput(Case):
+    """Whatever is wrong with a file: one clear line, the documented code, nothing left behind."""
+
+    def images(self, name="images.h5", **datasets):
+        path = os.path.join(self.dir, name)
+        with h5py.File(path, "w") as f:
+            for key, value in datasets.items():
+                f[key] = value
+        return path
+
+    def with_images(self, path, *options):
+        stimulus = f"stimulus={{kind: file, path: '{path}', patch: 8, views: 2, noise: 0.1}}"
+        return call(command(STAR, "--out", os.path.join(self.dir, "o"), "--set", stimulus, *options))
+
+    def test_broken_experiments(self):
+        paths = sorted(glob.glob(os.path.join(os.path.dirname(DATA), "broken", "*.yaml")))
+        self.assertGreaterEqual(len(paths), 30)
+        for path in paths:
+            with self.subTest(os.path.basename(path)):
+                result = call(command(path, "--out", os.path.join(self.dir, "o")))
+                self.assertEqual(result.returncode, 2, result.stdout + result.stderr)
+                self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+                self.assertIn(path, result.stderr)
+                self.assertFalse(os.path.exists(os.path.join(self.dir, "o")))
+
+    def test_a_good_stimulus_file_runs(self):
+        path = self.images(images=numpy.random.default_rng(1).integers(0, 255, (64, 1, 16, 16), dtype=numpy.uint8))
+        self.assertEqual(self.with_images(path, "--set", "phases.probe.steps=1").returncode, 0)
+
+    def test_broken_stimulus_files(self):
+        good = numpy.random.default_rng(1).integers(0, 255, (64, 1, 16, 16), dtype=numpy.uint8)
+        whole = self.images("whole.h5", images=good)
+        truncated = os.path.join(self.dir, "truncated.h5")
+        with open(whole, "rb") as source, open(truncated, "wb") as target:
+            target.write(source.read()[: os.path.getsize(whole) // 2])
+        garbage = os.path.join(self.dir, "garbage.h5")
+        with open(garbage, "wb") as f:
+            f.write(random.Random(1).randbytes(5000))
+        for path, word in ((os.path.join(self.dir, "missing.h5"), "missing.h5"), (truncated, "truncated.h5"), (garbage, "garbage.h5"),
+                           (self.dir, self.dir), (self.images("other.h5", pictures=good), "images"),
+                           (self.images("flat.h5", images=good.reshape(64, 256)), "images"),
+                           (self.images("text.h5", images=numpy.full((64, 1, 16, 16), b"x")), "images"),
+                           (self.images("labels.h5", images=good, labels=numpy.arange(63)), "labels")):
+            with self.subTest(os.path.basename(path)):
+                self.assert_one_line(self.with_images(path), 3, word)
+                self.assertFalse(os.path.exists(os.path.join(self.dir, "o")))
+
+    def test_a_folder_that_cannot_be_made(self):
+        blocked = os.path.join(self.dir, "file")
+        open(blocked, "w", encoding="utf-8").close()
+        self.assert_one_line(call(command(STAR, "--out", os.path.join(blocked, "o"))), 4, blocked)
+
+    @unittest.skipIf(os.geteuid() == 0, "root may write anywhere")
+    def test_an_unwritable_folder(self):
+        os.chmod(self.dir, 0o555)
+        self.addCleanup(os.chmod, self.dir, 0o755)
+        self.assert_one_line(call(command(STAR, "--out", os.path.join(self.dir, "o"))), 4, self.dir)
+
+    def test_a_file_size_limit_ends_cleanly(self):
+        for blocks in (0, 1, 4, 16, 64):
+            with self.subTest(str(blocks)):
+                words = command(STAR, "--out", os.path.join(self.dir, f"o{blocks}"), "--set", "phases.probe.steps=2000")
+                result = call(["sh", "-c", f"trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"", "sh", *words])
+                self.assert_one_line(result, 4)
+
+    def test_a_full_disk(self):
+        small = os.path.join(self.dir, "small")
+        os.mkdir(small)
+        if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", small], capture_output=True, check=False).returncode:
+            self.skipTest("cannot mount a small tmpfs")
+        try:
+            for ranks in (1, 5) if "build-asan" not in CALLOSUM else (1,):
+                result = call(command(STAR, "--out", os.path.join(small, f"o{ranks}"), "--set", "phases.train.steps=10", "--set", "phases.probe.steps=2000", ranks=ranks))
+                self.assertEqual(result.returncode, 4, result.stdout + result.stderr)
+                self.assertEqual(len([line for line in result.stderr.splitlines() if not line.startswith("callosum: warning")]), 1, result.stderr)
+        finally:
+            subprocess.run(["umount", small], check=True)
+
+    def test_a_used_yml_that_is_gone(self):
+        run = self.run_it("a", STAR, "control")
+        os.remove(os.path.join(run, "used.yml"))
+        self.assert_one_line(call([CALLOSUM, "measure", run]), 3, "used.yml")
+
+    def test_measuring_damaged_activity(self):
+        run = self.run_it("a", STAR, "control")
+        path = os.path.join(run, "activity", "probe.V.1.code.h5")
+        with open(path, "r+b") as f:
+            f.truncate(os.path.getsize(path) // 2)
+        self.assert_one_line(call([CALLOSUM, "measure", run]), 3, "probe.V.1.code.h5")
+
+
+class Commands(Case):
+    def test_help_version_and_mistakes(self):
+        self.assertRegex(call([CALLOSUM, "--version"]).stdout, r"^callosum \d+\.\d+\.\d+\n$")
+        for name in ("run", "check", "ranks", "variants", "measure", "parameters"):
+            result = call([CALLOSUM, name, "--help"])
+            self.assertEqual((result.returncode, result.stdout.startswith(f"callosum {name}")), (0, True))
+        self.assert_one_line(call([CALLOSUM, "rnu", STAR]), 2, "`run`")
+        self.assert_one_line(call([CALLOSUM, "run", STAR, "--sede", "3"]), 2, "--sede", "--seed")
+        self.assert_one_line(call([CALLOSUM, "run"]), 2, "EXPERIMENT.yaml")
+        self.assert_one_line(call([CALLOSUM, "run", STAR, "--seed"]), 2, "--seed")
+        self.assert_one_line(call([CALLOSUM, "run", STAR, "--max-time", "soon"]), 2, "--max-time")
+        self.assert_one_line(call([CALLOSUM, "run", "missing.yaml", "--single"]), 3, "missing.yaml")
+
+    def test_ranks_and_variants(self):
+        self.assertEqual(call([CALLOSUM, "ranks", STAR]).stdout, "5\n")
+        self.assertEqual(call([CALLOSUM, "ranks", STAR, "--ranks", "2", "--resume"]).stdout, "2\n")
+        self.assertEqual(call([CALLOSUM, "ranks", STAR, "--single"]).stdout, "1\n")
+        self.assertEqual(call([CALLOSUM, "variants", STAR]).stdout.split()[:2], ["minimax", "masked"])
+
+    def test_measure_writes_the_same_measures(self):
+        run = self.run_it("a", STAR, "minimax")
+        path = os.path.join(run, "summary.json")
+        before = summary(run)
+        with open(path, "wb") as f:
+            f.write(json.dumps({**before, "measures": {"other": 1}}).encode())
+        self.assertEqual(call([CALLOSUM, "measure", run]).returncode, 0)
+        self.assertEqual(summary(run), before)
+
+    def test_check_predicts_the_memory(self):
+        patches = os.path.join(os.path.dirname(DATA), "..", "..", "experiments", "bhn-patches.yaml")
+        short = ("--set", "phases.train.steps=2", "--set", "phases.probe.steps=40")
+        used = summary(self.run_it("a", patches, "minimax", *short, ranks=9))["memory_max_bytes"]
+        output = call([CALLOSUM, "check", patches, *short]).stdout
+        sizes = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+        rows = [line.split() for line in output.split("rank ")[-1].splitlines()[1:]]
+        predicted = max(float(number) * sizes[unit] for _, number, unit in rows)
+        self.assertLess(abs(used / predicted - 1), 0.05)
+
+
+if __name__ == "__main__":
+    unittest.main()
