@@ -148,7 +148,7 @@ def correlation(runs):
     shown = [run for run in first_of_each_variant(runs) if run.codes]
     if not shown:
         return None
-    figure, axes = panels(len(shown), 0.98)
+    figure, axes = panels(len(shown), 1.15)
     for axis, run in zip(axes, shown):
         matrix = np.abs(unit_correlation(np.hstack(list(run.codes.values()))))
         off_diagonal = matrix[~np.eye(len(matrix), dtype=bool)]

@@ -8,6 +8,7 @@ struct cal_step {
     long presentation; /* number of the batch within its phase, from 0: keys of random draws use it */
     int phase;         /* number of the phase in the experiment file, from 0: likewise */
     bool learn;        /* this region learns from this presentation */
+    unsigned parts;    /* and in which parts: bit i is the kind's part i; all bits where the phase names none */
     bool perceive;     /* false: blind, the stimulus is off */
     double rate;       /* the phase's factor on the learning rate */
     long learnt;       /* the region's own learning steps so far, over all phases */

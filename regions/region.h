@@ -72,7 +72,8 @@ struct cal_region_ops {
     size_t tape_size;                                      /* of one tape's struct; 0: keeps none */
     const char *const *takes_drive, *const *takes_context; /* names of slices used, NULL-ended: what a projection without
                                                               `take` carries; NULL: everything */
-    const char *const *metrics;                            /* names of what learn() reports, NULL-ended; the first is the loss */
+    const char *const *parts;   /* what a phase can let learn alone (`learn: S1.head`), NULL-ended; NULL: only the whole */
+    const char *const *metrics; /* names of what learn() reports, NULL-ended; the first is the loss */
 
     /* May the network of parameters and ports be? What will this region send, and what can be recorded: fills r->out and
      * r->variable. Runs on every rank for every region, in an order in which undelayed drives are known (specs of delayed

@@ -193,6 +193,7 @@ static void what_cannot_be_wired_is_explained(void **state)
         {STAR, "phases.probe.record={V.*: [cod]}", "no variable `cod` to record; it has: view1, view2, code, did you mean `code`?"},
         {STAR, "projections.codes={from: V.*, to: attention, take: [view3]}", "sends no `view3`; it sends: view1, view2"},
         {STAR, "stimulus.views=1", "view2"},
+        {STAR, "phases.train.learn=[V.*.head]", "learn: `V.*.head`: parts of kind cortex are: none"},
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         size_t before = cal_mem_now_bytes();

@@ -39,7 +39,7 @@ struct cal_graph {
     int *learn_lag;    /* and learns from presentation w - learn_lag[r] */
     long *phase_steps; /* presentations of each phase, epochs resolved */
     unsigned **record; /* [phase][region]: bit i: variable i is recorded */
-    bool **learns;     /* [phase][region] */
+    unsigned **learns; /* [phase][region]: bit i: part i of the region learns; all bits: the whole; 0: nothing */
     bool **awake;      /* [phase][region]: learns, records, or feeds one that does */
     long *learn_total; /* learning steps of each region in the whole run */
     struct cal_segment *segment;

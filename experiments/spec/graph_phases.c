@@ -19,12 +19,60 @@ static int find_steps(struct cal_graph *g, int phase)
     return CAL_OK;
 }
 
-static bool matches_any(const struct cal_strings *patterns, const char *name)
+/* Bit i of part `name`, where the region's kind has such a part; 0 otherwise. */
+static unsigned part_bit(const struct cal_region *r, const char *name)
 {
-    for (int i = 0; i < patterns->n; i++)
-        if (!strcmp(patterns->item[i], "all") || cal_match(patterns->item[i], name))
-            return true;
-    return false;
+    for (int i = 0; r->ops->parts && r->ops->parts[i]; i++)
+        if (!strcmp(r->ops->parts[i], name))
+            return 1u << i;
+    return 0;
+}
+
+static int unknown_part(const struct cal_graph *g, int phase, const char *pattern, const struct cal_region *r)
+{
+    static const char *const none[] = {NULL};
+    const char *const *parts = r->ops->parts ? r->ops->parts : none;
+    char list[256] = "";
+    for (int i = 0; parts[i]; i++) {
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", parts[i]);
+    }
+    return cal_node_fail(g->experiment->phase[phase].node, "phase `%s`: learn: `%s`: parts of kind %s are: %s%s",
+                         g->experiment->phase[phase].name, pattern, r->ops->kind, list[0] ? list : "none",
+                         cal_did_you_mean(strrchr(pattern, '.') + 1, parts));
+}
+
+/* What one pattern of `learn` lets region r learn: the whole (`V.*`, `all`), or a part (`S1.head`, `S*.head`). */
+static int match_learner(struct cal_graph *g, int phase, const char *pattern, int r)
+{
+    const struct cal_region *region = g->region[r];
+    unsigned *learns = &g->learns[phase][r];
+    if (!strcmp(pattern, "all") || cal_match(pattern, region->name)) {
+        *learns = ~0u;
+        return CAL_OK;
+    }
+    const char *dot = strrchr(pattern, '.');
+    if (!dot)
+        return CAL_OK;
+    char *prefix = cal_strdup(pattern);
+    prefix[dot - pattern] = '\0';
+    bool meant = cal_match(prefix, region->name);
+    cal_free(prefix);
+    if (!meant)
+        return CAL_OK;
+    unsigned bit = part_bit(region, dot + 1);
+    *learns |= bit;
+    return bit ? CAL_OK : unknown_part(g, phase, pattern, region);
+}
+
+static int find_learners(struct cal_graph *g, int phase)
+{
+    const struct cal_strings *patterns = &g->experiment->phase[phase].learn;
+    int err = CAL_OK;
+    for (int r = 0; r < g->n_regions; r++)
+        for (int i = 0; !err && i < patterns->n && g->region[r]->ops->learn; i++)
+            err = match_learner(g, phase, patterns->item[i], r);
+    return err;
 }
 
 static int unknown_variable(const struct cal_region *r, const struct cal_record_spec *record, const char *name)
@@ -125,10 +173,10 @@ int cal_graph_plan_phases(struct cal_graph *g)
         int err = find_steps(g, p);
         if (!err)
             err = find_records(g, p);
+        if (!err)
+            err = find_learners(g, p);
         if (err)
             return err;
-        for (int r = 0; r < g->n_regions; r++)
-            g->learns[p][r] = g->region[r]->ops->learn && matches_any(&e->phase[p].learn, g->region[r]->name);
         find_awake(g, p);
     }
     for (int p = 0; p < e->n_phases; p++)
@@ -194,7 +242,8 @@ struct cal_step cal_graph_step(const struct cal_graph *g, int region, int phase,
     bool recorded = p->within >= 0 || presentation % p->every == 0;
     return (struct cal_step){.presentation = presentation,
                              .phase = phase,
-                             .learn = g->learns[phase][region],
+                             .learn = g->learns[phase][region] != 0,
+                             .parts = g->learns[phase][region],
                              .perceive = true,
                              .rate = p->rate,
                              .learn_total = g->learn_total[region],
