@@ -1,12 +1,10 @@
 /* comm/world.c - see world.h. */
 #include "comm/internal.h"
 
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/clock.h"
 #include "core/err.h"
 #include "core/mem.h"
 
@@ -120,20 +118,4 @@ void cal_world_share(struct cal_world *w, void *bytes, size_t n)
 {
     if (w->size > 1)
         cal_mpi_check(MPI_Bcast(bytes, (int)n, MPI_BYTE, 0, w->comm), "broadcast");
-}
-
-double cal_wait(struct cal_world *w, MPI_Request *request)
-{
-    int done = 0;
-    cal_mpi_check(MPI_Test(request, &done, MPI_STATUS_IGNORE), "message");
-    if (done)
-        return 0;
-    double start = cal_now_s();
-    while (!done) {
-        if (w->control)
-            cal_control_poke(w->control);
-        sched_yield();
-        cal_mpi_check(MPI_Test(request, &done, MPI_STATUS_IGNORE), "message");
-    }
-    return cal_now_s() - start;
 }
