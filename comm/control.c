@@ -3,11 +3,9 @@
  * Rank r's parent is (r-1)/2. A word goes up when both children's have come, and the root's result comes down. */
 #include "comm/control.h"
 
-#include <sched.h>
 #include <string.h>
 
 #include "comm/internal.h"
-#include "core/clock.h"
 #include "core/err.h"
 #include "core/mem.h"
 
@@ -58,9 +56,9 @@ struct cal_control *cal_control_create(struct cal_world *w)
 static void finish_sends(struct cal_control *c)
 {
     if (c->sending_up)
-        cal_mpi_check(MPI_Wait(&c->send_parent, MPI_STATUS_IGNORE), "control word");
+        cal_wait(c->world, &c->send_parent);
     for (int i = 0; c->sending_down && i < c->n_children; i++)
-        cal_mpi_check(MPI_Wait(&c->send_child[i], MPI_STATUS_IGNORE), "control word");
+        cal_wait(c->world, &c->send_child[i]);
     c->sending_up = c->sending_down = false;
 }
 
@@ -84,8 +82,11 @@ void cal_control_destroy(struct cal_control *c)
 
 static void merge(struct cal_word *into, const struct cal_word *from)
 {
-    if (from->status > into->status || (from->status == into->status && from->status_rank < into->status_rank)) {
+    bool earlier =
+        from->status_place < into->status_place || (from->status_place == into->status_place && from->status_rank < into->status_rank);
+    if (from->status > into->status || (from->status == into->status && earlier)) {
         into->status = from->status;
+        into->status_place = from->status_place;
         into->status_rank = from->status_rank;
     }
     into->stop |= from->stop;
@@ -102,6 +103,12 @@ static void send_down(struct cal_control *c)
     c->messages += c->n_children;
     c->sending_down = c->n_children > 0;
     c->stage = READY;
+}
+
+static void come_down(struct cal_control *c)
+{
+    c->word = c->parent_in;
+    send_down(c);
 }
 
 static void go_up(struct cal_control *c)
@@ -138,10 +145,8 @@ void cal_control_poke(struct cal_control *c)
     }
     if (c->stage == DOWN) {
         cal_mpi_check(MPI_Test(&c->recv_parent, &done, MPI_STATUS_IGNORE), "control word");
-        if (done) {
-            c->word = c->parent_in;
-            send_down(c);
-        }
+        if (done)
+            come_down(c);
     }
 }
 
@@ -166,15 +171,18 @@ void cal_control_submit(struct cal_control *c, const struct cal_word *mine)
 void cal_control_collect(struct cal_control *c, struct cal_word *all, double *wait_s)
 {
     CAL_ASSERT(c->stage != IDLE);
-    if (c->stage != READY)
-        cal_control_poke(c);
-    if (c->stage != READY) {
-        double start = cal_now_s();
-        while (c->stage != READY) {
-            sched_yield();
-            cal_control_poke(c);
+    while (c->stage != READY) {
+        cal_control_poke(c); /* may complete what is waited for: an inactive request counts as complete */
+        for (int i = 0; c->stage == UP && i < c->n_children; i++)
+            if (!c->arrived[i]) {
+                *wait_s += cal_wait(c->world, &c->recv_child[i]);
+                c->arrived[i] = true;
+            }
+        if (c->stage == DOWN) {
+            *wait_s += cal_wait(c->world, &c->recv_parent);
+            if (c->stage == DOWN)
+                come_down(c);
         }
-        *wait_s += cal_now_s() - start;
     }
     *all = c->word;
     c->stage = IDLE;

@@ -14,6 +14,7 @@
 
 struct cal_word {
     int status;                       /* enum cal_err: the highest wins */
+    int status_place;                 /* where in the step it came up: of equal statuses the lowest place wins, then the lowest rank */
     int status_rank;                  /* who has the message of that status */
     int stop, save;                   /* wishes: any wins */
     double value[CAL_CONTROL_VALUES]; /* summed */

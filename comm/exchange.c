@@ -23,7 +23,7 @@ struct end_of_link {
     const struct cal_link *link;
     enum end end;
     size_t floats;
-    long total, next_put, next_take, released;
+    long total, next_put, next_take, released, first;
     long posted; /* RECEIVER: messages whose receives have been started */
     int n_slots; /* HELD, RECEIVER: message k is in slot k mod n_slots */
     float **slot;
@@ -179,6 +179,7 @@ void cal_exchange_open(struct cal_exchange *x, const struct cal_link_start *star
     for (int i = 0; i < x->n; i++) {
         struct end_of_link *e = &x->ends[i];
         e->total = start[i].total;
+        e->first = start[i].first;
         e->next_put = start[i].next_send;
         e->next_take = e->released = start[i].next_take;
         e->posted = e->next_put;
@@ -232,7 +233,6 @@ void cal_exchange_put(struct cal_exchange *x, int link, long k, const struct cal
     double start = cal_now_s(), waited = 0;
     if (e->end == DIRECT) {
         e->rep = *rep;
-        e->rep.presentation = k;
     } else if (e->end == HELD) {
         CAL_ASSERT(k < e->released + e->n_slots);
         pack(rep, e->slot[k % e->n_slots]);
@@ -261,7 +261,7 @@ const struct cal_rep *cal_exchange_take(struct cal_exchange *x, int link, long k
     struct end_of_link *e = &x->ends[link];
     if (e->end == NONE) { /* an edge that carries no slices */
         e->rep.spec = e->link->spec;
-        e->rep.presentation = k;
+        e->rep.presentation = e->first + k;
         return &e->rep;
     }
     CAL_ASSERT(k == e->next_take && k < e->total);
@@ -269,7 +269,7 @@ const struct cal_rep *cal_exchange_take(struct cal_exchange *x, int link, long k
     double start = cal_now_s();
     if (e->end != DIRECT)
         point_at(&e->rep, e->slot[k % e->n_slots]);
-    e->rep.presentation = k;
+    e->rep.presentation = e->first + k;
     enter(&e->received, &e->rep);
     e->next_take++;
     x->transfer_s += cal_now_s() - start;
@@ -318,6 +318,7 @@ void cal_exchange_abandon(struct cal_exchange *x, const long *sent)
     }
     for (int i = 0; i < x->n; i++)
         finish_sends(x, &x->ends[i]);
+    cal_world_barrier(x->world); /* no message of a later stretch may meet a receive that is yet to be cancelled */
 }
 
 const float *cal_exchange_pending(struct cal_exchange *x, int link, long k)

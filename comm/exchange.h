@@ -31,6 +31,7 @@ struct cal_link_start {
     long total;     /* messages in this stretch; 0: the edge is not in use */
     long next_send; /* number of the next one to be sent */
     long next_take; /* and to be taken; those between are in flight */
+    long first;     /* presentation of message 0 */
 };
 
 struct cal_exchange;
@@ -49,7 +50,7 @@ void cal_exchange_open(struct cal_exchange *x, const struct cal_link_start *star
  *   rep  [borrow] alive and unchanged until the end of the step in which it is used, where the edge has no hold and stays in the process; else until return */
 void cal_exchange_put(struct cal_exchange *x, int link, long k, const struct cal_rep *rep);
 /* Message k of an edge (in order), at its receiver; waits for it. [borrow] until cal_exchange_release().
- * Its presentation field is k. */
+ * Its presentation is that of the sender's. */
 const struct cal_rep *cal_exchange_take(struct cal_exchange *x, int link, long k);
 /* Done with message k: its buffer may be used again. */
 void cal_exchange_release(struct cal_exchange *x, int link, long k);

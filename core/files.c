@@ -53,6 +53,30 @@ void cal_remove_tree(const char *path)
     rmdir(path);
 }
 
+int cal_file_begin(const char *path, FILE **f)
+{
+    char *partial = cal_sprintf("%s.partial", path);
+    *f = fopen(partial, "w");
+    int err = *f ? CAL_OK : cal_fail(CAL_EIO, "%s: cannot create: %s", partial, strerror(errno));
+    cal_free(partial);
+    return err;
+}
+
+int cal_file_settle(const char *path, FILE *f, int err)
+{
+    char *partial = cal_sprintf("%s.partial", path);
+    if (!err && (fflush(f) || ferror(f) || fsync(fileno(f))))
+        err = cal_fail(CAL_EIO, "%s: cannot write: %s", partial, strerror(errno));
+    if (fclose(f) && !err)
+        err = cal_fail(CAL_EIO, "%s: cannot write: %s", partial, strerror(errno));
+    if (!err && rename(partial, path))
+        err = cal_fail(CAL_EIO, "%s: cannot rename: %s", partial, strerror(errno));
+    if (err)
+        unlink(partial);
+    cal_free(partial);
+    return err;
+}
+
 int cal_sync_dir(const char *path)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY);

@@ -236,6 +236,11 @@ static void release(struct cal_sonata *s)
     memset(s, 0, sizeof *s);
 }
 
+void cal_sonata_drop(struct cal_sonata *s)
+{
+    release(s);
+}
+
 int cal_sonata_finish(struct cal_sonata *s)
 {
     int err = cal_sonata_flush(s);

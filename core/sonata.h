@@ -35,6 +35,9 @@ int cal_sonata_flush(struct cal_sonata *s);
 /* Flush and free. Errors as above; freed in any case. */
 int cal_sonata_finish(struct cal_sonata *s);
 
+/* Free without writing what is held: on the way out of an error. */
+void cal_sonata_drop(struct cal_sonata *s);
+
 /* Read a whole report: [give] *data, frames x units. */
 int cal_sonata_read(const char *path, const char *population, size_t *frames, size_t *units, float **data);
 /* A number beside the report: an attribute of /report/<population>/data. */

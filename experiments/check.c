@@ -27,7 +27,7 @@ static void print_bytes(const char *format, const char *what, double bytes)
 
 static void print_regions(struct cal_graph *g)
 {
-    printf("\n%-14s %-12s %8s %12s %6s %12s %8s  learns in\n", "region", "kind", "units", "parameters", "tapes", "a tape", "lag");
+    printf("\n%-14s %-12s %8s %12s %6s %12s %8s  learns in\n", "region", "kind", "units", "state", "tapes", "a tape", "lag");
     for (int r = 0; r < g->n_regions; r++) {
         struct cal_region *region = g->region[r];
         char *state = bytes_text((double)cal_layout_bytes(&region->layout, CAL_STATE));
@@ -90,9 +90,33 @@ static void print_phases(const struct cal_graph *g)
     }
 }
 
+/* Could every variant of the file run? Each is read and wired. */
+static int check_variants(const struct cal_cli *c, const struct cal_experiment *e)
+{
+    int err = CAL_OK;
+    for (int i = 0; !err && i < e->n_variants; i++) {
+        struct cal_overrides o = c->overrides;
+        struct cal_experiment *variant = NULL;
+        struct cal_stimulus *stimulus = NULL;
+        struct cal_graph *g = NULL;
+        o.variant = e->variants[i];
+        err = cal_experiment_read(c->path, &o, &variant);
+        if (!err)
+            err = cal_stimulus_create(variant->stimulus, variant->stimulus_params, variant->seed, variant->batch, &stimulus);
+        if (!err)
+            err = cal_graph_create(variant, stimulus, &g);
+        cal_graph_destroy(g);
+        cal_stimulus_destroy(stimulus);
+        cal_experiment_destroy(variant);
+    }
+    return err;
+}
+
 int cal_check(const struct cal_cli *c, const struct cal_experiment *e)
 {
     int ranks, err = cal_run_ranks(c, e, &ranks);
+    if (!err && !c->overrides.variant)
+        err = check_variants(c, e);
     if (err)
         return err;
     struct cal_stimulus *stimulus = NULL;

@@ -62,22 +62,35 @@ int cal_checkpoint_list(const char *dir, long **steps)
 static int write_manifest(const struct cal_sim *s, const char *set)
 {
     char *path = cal_sprintf("%s/MANIFEST.yml", set);
-    FILE *f = fopen(path, "w");
-    int err = CAL_OK;
-    if (f) {
+    FILE *f;
+    int err = cal_file_begin(path, &f);
+    if (!err) {
         fprintf(f, "experiment: %s\nvariant: %s\nseed: %u\nstep: %ld\nfiles:\n", s->experiment->name, s->experiment->variant,
                 s->experiment->seed, s->at.step);
         for (int r = 0; r < s->graph->n_regions; r++)
             fprintf(f, "  - %s.h5\n", s->graph->region[r]->name);
-        if (fflush(f) || fsync(fileno(f)))
-            err = cal_fail(CAL_EIO, "%s: cannot write: %s", path, strerror(errno));
-        if (fclose(f) && !err)
-            err = cal_fail(CAL_EIO, "%s: cannot write: %s", path, strerror(errno));
-    } else {
-        err = cal_fail(CAL_EIO, "%s: cannot create: %s", path, strerror(errno));
+        err = cal_file_settle(path, f, CAL_OK);
     }
     cal_free(path);
     return err;
+}
+
+/* Sets that a kill left half written, and those put aside. */
+static void remove_leftovers(const char *dir)
+{
+    char *path = cal_sprintf("%s/checkpoint", dir);
+    DIR *d = opendir(path);
+    for (struct dirent *entry; d && (entry = readdir(d));) {
+        const char *dot = strrchr(entry->d_name, '.');
+        if (!dot || (strcmp(dot, ".partial") && strcmp(dot, ".old")))
+            continue;
+        char *leftover = cal_sprintf("%s/%s", path, entry->d_name);
+        cal_remove_tree(leftover);
+        cal_free(leftover);
+    }
+    if (d)
+        closedir(d);
+    cal_free(path);
 }
 
 /* Rank 0, when all files are there: manifest, the real name, and the old sets go. */
@@ -87,9 +100,11 @@ static int publish(const struct cal_sim *s, const char *partial, const char *set
     if (!err)
         err = cal_sync_dir(partial);
     if (!err) {
-        cal_remove_tree(set); /* the same step, written before a kill that a resume went back behind */
+        char *old = cal_sprintf("%s.old", set); /* of the same step, from before a resume that went back behind it, or saved twice */
+        rename(set, old);
         if (rename(partial, set))
             err = cal_fail(CAL_EIO, "%s: cannot rename to %s: %s", partial, set, strerror(errno));
+        cal_free(old);
     }
     char *parent = cal_sprintf("%s/checkpoint", s->dir);
     if (!err)
@@ -107,6 +122,8 @@ static int publish(const struct cal_sim *s, const char *partial, const char *set
     }
     if (n)
         cal_free(steps);
+    if (!err)
+        remove_leftovers(s->dir);
     return err;
 }
 

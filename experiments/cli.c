@@ -114,6 +114,8 @@ static int apply(struct cal_cli *c, const struct option *o, const char *value)
         c->overrides.seed = value;
         break;
     case OUT:
+        if (!value[0])
+            return cal_fail(CAL_EUSAGE, "--out: expected a folder");
         c->out = value;
         break;
     case RESUME:

@@ -6,6 +6,7 @@
 
 #include "core/clock.h"
 #include "core/err.h"
+#include "core/kernels.h"
 #include "core/mem.h"
 #include "experiments/checkpoint.h"
 #include "experiments/metrics.h"
@@ -37,6 +38,13 @@ void cal_loop_catch_signals(void)
     sigaction(SIGUSR2, &action, NULL);
 }
 
+void cal_loop_ignore_wishes(void)
+{
+    const int signals[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        signal(signals[i], SIG_DFL);
+}
+
 /* What one wall step needs to know beside the sim. */
 struct turn {
     struct cal_sim *s;
@@ -44,6 +52,8 @@ struct turn {
     double *clock; /* of this rank in this phase */
     long *sent;    /* scratch for abandoning */
     int status;    /* first error of this rank; its message is in `message` */
+    int place;     /* and where in the step it came up: forward passes before learning, each in forward order */
+    int now;       /* the place that is being computed */
     char *message;
 };
 
@@ -53,7 +63,14 @@ static void note(struct turn *t, int err)
     if (!err || t->status)
         return;
     t->status = err;
+    t->place = t->now;
     t->message = cal_strdup(cal_err_message());
+}
+
+/* This rank's first error, noted anew so that it can be agreed upon. */
+static int own_error(const struct turn *t)
+{
+    return t->status ? cal_fail(t->status, "%s", t->message) : CAL_OK;
 }
 
 /* The whole stimulus of presentation p (counted from the segment's first), or NULL after an error. */
@@ -104,7 +121,7 @@ static long drive_number(const struct cal_graph *g, const struct cal_edge *x, lo
 static void send(struct turn *t, struct cal_host *h, long p)
 {
     struct cal_graph *g = t->s->graph;
-    h->rep.presentation = p;
+    h->rep.presentation = t->segment->first + p;
     for (int i = 0; i < h->n_out; i++) {
         int edge = h->out_edge[i];
         if (!cal_edge_active(g, edge, t->segment->phase) || p >= cal_edge_messages(g, edge, t->segment->count))
@@ -183,13 +200,23 @@ static void learn(struct turn *t, struct cal_host *h, long w)
 static void wall_step(struct turn *t)
 {
     struct cal_sim *s = t->s;
-    const bool *awake = s->graph->awake[t->segment->phase];
-    for (int i = 0; i < s->n_hosts; i++)
-        if (awake[s->host[i].region->id])
-            forward(t, &s->host[i], s->at.wall);
-    for (int i = 0; i < s->n_hosts; i++)
-        if (awake[s->host[i].region->id])
-            learn(t, &s->host[i], s->at.wall);
+    const struct cal_graph *g = s->graph;
+    const bool *awake = g->awake[t->segment->phase];
+    for (int k = 0, i = 0; k < g->n_regions && i < s->n_hosts; k++)
+        if (s->host[i].region->id == g->order[k]) {
+            t->now = k;
+            if (awake[g->order[k]])
+                forward(t, &s->host[i], s->at.wall);
+            i++;
+        }
+    for (int k = 0, i = 0; k < g->n_regions && i < s->n_hosts; k++)
+        if (s->host[i].region->id == g->order[k]) {
+            t->now = g->n_regions + k;
+            if (awake[g->order[k]])
+                learn(t, &s->host[i], s->at.wall);
+            i++;
+        }
+    t->now = 2 * g->n_regions;
     s->shown[t->segment->phase] += s->at.wall < t->segment->count;
     s->at.wall++;
     s->at.step++;
@@ -207,8 +234,11 @@ static void add_exchange_times(struct turn *t)
 static void make_word(struct turn *t, const struct cal_loop_options *o, bool log, struct cal_word *word)
 {
     struct cal_sim *s = t->s;
-    *word = (struct cal_word){.status = t->status, .stop = wish_to_stop, .save = wish_to_save};
-    wish_to_save = 0;
+    *word = (struct cal_word){.status = t->status, .status_place = t->place, .stop = wish_to_stop};
+    if (wish_to_save) {
+        wish_to_save = 0;
+        word->save = 1;
+    }
     if (o->stop_at_s > 0 && cal_world_rank(s->world) == 0 && cal_now_s() >= o->stop_at_s)
         word->stop = 1;
     if (!log)
@@ -220,16 +250,29 @@ static void make_word(struct turn *t, const struct cal_loop_options *o, bool log
     }
 }
 
-/* A set, unless somebody's mathematics has failed in the very last step. */
+/* Weights that a set must not hold. */
+static int check_finite(const struct cal_region *r)
+{
+    for (int i = 0; i < r->layout.n; i++) {
+        const struct cal_array *a = &r->layout.arrays[i];
+        if (a->role == CAL_STATE && a->type == CAL_F32 && !cal_all_finite(cal_array_data(a), cal_array_count(a)))
+            return cal_fail(CAL_ENUMERICS, "%s: `%s` holds NaN or infinity", r->name, a->name);
+    }
+    return CAL_OK;
+}
+
+/* A set, unless somebody's mathematics has failed by now, even in the very last step: then that error, told by all. Collective. */
 static int save(struct turn *t)
 {
+    struct cal_sim *s = t->s;
     double start = cal_now_s();
-    int err = CAL_OK;
-    if (!cal_agree_quietly(t->s->world, t->status)) {
-        err = cal_agree(t->s->world, cal_recorder_flush(t->s));
-        if (!err)
-            err = cal_checkpoint_save(t->s);
-    }
+    for (int i = 0; i < s->n_hosts; i++)
+        note(t, check_finite(s->host[i].region));
+    int err = cal_agree(s->world, own_error(t));
+    if (!err)
+        err = cal_agree(s->world, cal_recorder_flush(s));
+    if (!err)
+        err = cal_checkpoint_save(s);
     t->clock[CAL_CHECKPOINT] += cal_now_s() - start;
     return err;
 }
@@ -242,6 +285,8 @@ static int leave(struct turn *t, int code)
     double unused = 0;
     if (cal_control_pending(s->control))
         cal_control_collect(s->control, &rest, &unused);
+    if (code != CAL_EIO)
+        cal_recorder_flush(s);
     for (int i = 0; i < s->n_links; i++)
         t->sent[i] = cal_sim_link_start(s, i).next_send;
     cal_exchange_abandon(s->exchange, t->sent);
@@ -253,7 +298,7 @@ static int give_up(struct turn *t, struct cal_progress *p, const struct cal_word
 {
     cal_progress_break(p);
     if (all->status_rank == cal_world_rank(t->s->world)) {
-        cal_fail(all->status, "%s", t->message);
+        own_error(t);
         cal_complain();
     }
     return leave(t, all->status);
@@ -270,7 +315,7 @@ static int turn_over(struct turn *t, const struct cal_loop_options *o, struct ca
     make_word(t, o, log, &mine);
     cal_control_submit(s->control, &mine);
     if (*logged)
-        cal_progress_show(p, s, all.value);
+        cal_progress_show(p, s, s->at.step - 1, all.value);
     *logged = log;
     if (log)
         note(t, cal_metrics_log(s));
@@ -283,7 +328,7 @@ static int turn_over(struct turn *t, const struct cal_loop_options *o, struct ca
     return CAL_OK;
 }
 
-/* The last word of a segment: there is no later step to act upon it. */
+/* The last word of a segment, acted upon between it and the next. */
 static int last_word(struct turn *t, struct cal_progress *p, bool *logged)
 {
     struct cal_word all;
@@ -291,12 +336,12 @@ static int last_word(struct turn *t, struct cal_progress *p, bool *logged)
         return CAL_OK;
     cal_control_collect(t->s->control, &all, &t->clock[CAL_WAIT]);
     if (*logged)
-        cal_progress_show(p, t->s, all.value);
+        cal_progress_show(p, t->s, t->s->at.step, all.value);
     *logged = false;
     if (all.status)
         return give_up(t, p, &all);
-    wish_to_stop |= all.stop;
-    return CAL_OK;
+    int err = all.stop || all.save ? save(t) : CAL_OK;
+    return err || all.stop ? leave(t, err ? err : CAL_STOPPED) : CAL_OK;
 }
 
 static int finish_segment(struct turn *t)
@@ -305,7 +350,8 @@ static int finish_segment(struct turn *t)
     cal_exchange_close(s->exchange);
     add_exchange_times(t);
     note(t, cal_recorder_close(s));
-    int err = cal_agree(s->world, t->status ? cal_fail(t->status, "%s", t->message) : CAL_OK); /* what no word carried any more */
+    note(t, cal_metrics_log(s));
+    int err = cal_agree(s->world, own_error(t)); /* what no word carried any more */
     if (!err && t->segment->last)
         err = cal_agree(s->world, cal_world_rank(s->world) == 0 ? cal_recorder_masters(s) : CAL_OK);
     s->at.segment++;

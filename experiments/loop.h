@@ -16,5 +16,7 @@ int cal_loop_run(struct cal_sim *s, const struct cal_loop_options *o, struct cal
 
 /* Catch SIGINT, SIGTERM and SIGUSR1 as wishes to stop, SIGUSR2 as a wish to save. Local. */
 void cal_loop_catch_signals(void);
+/* From now on they end the process, as they would have. Local. */
+void cal_loop_ignore_wishes(void);
 
 #endif

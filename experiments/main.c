@@ -1,6 +1,8 @@
 /* experiments/main.c - build/callosum: one command, one exit code. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/err.h"
 #include "core/kernels.h"
@@ -10,26 +12,10 @@
 #include "experiments/run.h"
 #include "experiments/summary.h"
 
-/* Each variant of the file must be one that could run. */
-static int check_variants(const struct cal_cli *c, const struct cal_experiment *e)
-{
-    int err = CAL_OK;
-    for (int i = 0; !err && i < e->n_variants; i++) {
-        struct cal_overrides o = c->overrides;
-        struct cal_experiment *variant = NULL;
-        o.variant = e->variants[i];
-        err = cal_experiment_read(c->path, &o, &variant);
-        cal_experiment_destroy(variant);
-    }
-    return err;
-}
-
 static int with_experiment(const struct cal_cli *c)
 {
     struct cal_experiment *e = NULL;
     int err = cal_experiment_read(c->path, &c->overrides, &e);
-    if (!err && !c->overrides.variant)
-        err = check_variants(c, e);
     if (!err && !strcmp(c->command, "check"))
         err = cal_check(c, e);
     else if (!err && !strcmp(c->command, "ranks")) {
@@ -57,8 +43,20 @@ static int measure(const char *dir)
     return err;
 }
 
+/* A file must never become standard output because somebody closed that. */
+static void hold_descriptors(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int main(int argc, char **argv)
 {
+    hold_descriptors();
     struct cal_cli c;
     bool done;
     cal_kernels_init();

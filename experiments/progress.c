@@ -48,7 +48,7 @@ void cal_progress_begin(struct cal_progress *p, const struct cal_sim *s)
     /* mpirun gives every rank a terminal: whether there really is one, who called it must say */
     p->terminal = isatty(STDOUT_FILENO) && (cal_world_size(s->world) == 1 || getenv("CALLOSUM_TERMINAL"));
     p->start_s = cal_now_s();
-    p->first_step = p->last_step = s->at.step;
+    p->first_step = s->at.step;
     p->total_steps = cal_progress_total_steps(s->graph);
     if (!prints(s))
         return;
@@ -75,12 +75,10 @@ static void print_eta(double seconds)
         printf("ETA %ld:%02ld", t / 60, t % 60);
 }
 
-void cal_progress_show(struct cal_progress *p, const struct cal_sim *s, const double *value)
+void cal_progress_show(struct cal_progress *p, const struct cal_sim *s, long step, const double *value)
 {
     double now = cal_now_s();
-    /* the word is of the step before */
-    long step = s->at.step - 1;
-    if (!prints(s) || now - (p->last_s > 0 ? p->last_s : p->start_s) < (p->terminal ? REDRAW_S : LINE_S))
+    if (!prints(s) || step == p->first_step || now - (p->last_s > 0 ? p->last_s : p->start_s) < (p->terminal ? REDRAW_S : LINE_S))
         return;
     double speed = (double)(step - p->first_step) / (now - p->start_s);
     const char *names[CAL_SHOWN_MAX];

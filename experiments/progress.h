@@ -8,13 +8,13 @@ struct cal_progress {
     bool terminal;  /* the line is redrawn in place; else whole lines, at most one every few seconds */
     bool line_open; /* a redrawn line is waiting for its end */
     double start_s, last_s;
-    long first_step, last_step, total_steps;
+    long first_step, total_steps;
 };
 
 /* Prints the head: version, experiment, regions, ranks, libraries, kernels. */
 void cal_progress_begin(struct cal_progress *p, const struct cal_sim *s);
-/* One look at the run: values as cal_metrics_report() put them, summed over ranks, then the ranks' wait and total seconds. */
-void cal_progress_show(struct cal_progress *p, const struct cal_sim *s, const double *value);
+/* One look at the run after `step` steps: values as cal_metrics_report() put them, summed over ranks, then the ranks' wait and total seconds. */
+void cal_progress_show(struct cal_progress *p, const struct cal_sim *s, long step, const double *value);
 /* End the open line, so that something else can be printed. */
 void cal_progress_break(struct cal_progress *p);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -56,8 +57,12 @@ static int check_ranks(const struct cal_cli *c, const struct cal_experiment *e, 
     if (c->ranks)
         return cal_fail(CAL_EUSAGE, "--ranks %d, but mpirun gave %d", ranks, have);
     char *kinds = kinds_of(e);
-    err = cal_fail(CAL_EUSAGE, "%s needs %d ranks: %s; mpirun gave %d%s", e->name, ranks, kinds, have,
-                   have < ranks ? " (--ranks lets each host several regions)" : "");
+    if (have == 1)
+        err = cal_fail(CAL_EUSAGE, "%s needs %d ranks: %s; start it with ./run, or mpirun -n %d, or give --single", e->name, ranks, kinds,
+                       ranks);
+    else
+        err = cal_fail(CAL_EUSAGE, "%s needs %d ranks: %s; mpirun gave %d%s", e->name, ranks, kinds, have,
+                       have < ranks ? " (--ranks lets each host several regions)" : "");
     cal_free(kinds);
     return err;
 }
@@ -67,12 +72,12 @@ enum start { START_FRESH, START_RESUME, START_FINISHED };
 static int write_used(const char *dir, const struct cal_experiment *e)
 {
     char *path = cal_sprintf("%s/used.yml", dir);
-    FILE *f = fopen(path, "w");
-    int err = f ? cal_experiment_write(e, cal_environment(), f) : cal_fail(CAL_EIO, "%s: cannot create: %s", path, strerror(errno));
-    if (f && (fflush(f) || ferror(f)) && !err)
-        err = cal_fail(CAL_EIO, "%s: cannot write: %s", path, strerror(errno));
-    if (f && fclose(f) && !err)
-        err = cal_fail(CAL_EIO, "%s: cannot write: %s", path, strerror(errno));
+    FILE *f;
+    int err = cal_file_begin(path, &f);
+    if (!err) {
+        err = cal_experiment_write(e, cal_environment(), f);
+        err = cal_file_settle(path, f, err ? cal_fail(CAL_EIO, "%s: cannot write: %s", path, strerror(errno)) : CAL_OK);
+    }
     cal_free(path);
     return err;
 }
@@ -103,12 +108,18 @@ static int make_dir(const char *dir, const struct cal_experiment *e)
 static int inspect(const struct cal_cli *c, const char *dir, const struct cal_experiment *e, enum start *start)
 {
     *start = START_FRESH;
-    if (!exists(dir, "used.yml"))
+    long *steps;
+    int n = cal_checkpoint_list(dir, &steps), err;
+    cal_free(steps);
+    if (!exists(dir, "used.yml")) {
+        if (n || exists(dir, "summary.json"))
+            return cal_fail(CAL_EUSAGE, "%s: there is a run, but its used.yml is gone; choose another --out, or remove it", dir);
         return make_dir(dir, e);
+    }
     if (!c->resume)
         return cal_fail(CAL_EUSAGE, "%s: there is a run already; go on with --resume, choose another --out, or remove it", dir);
     char *used = cal_sprintf("%s/used.yml", dir), warning[256] = "";
-    int err = cal_experiment_same(e, used, cal_environment(), warning);
+    err = cal_experiment_same(e, used, cal_environment(), warning);
     cal_free(used);
     if (err)
         return err;
@@ -116,9 +127,6 @@ static int inspect(const struct cal_cli *c, const char *dir, const struct cal_ex
         *start = START_FINISHED;
         return CAL_OK;
     }
-    long *steps;
-    int n = cal_checkpoint_list(dir, &steps);
-    cal_free(steps);
     if (n == 0)
         return make_dir(dir, e);
     if (warning[0])
@@ -241,9 +249,8 @@ static int enter(const struct cal_cli *c, struct cal_sim *s, enum start *start)
 }
 
 /* From the first step, or the one that a checkpoint left off at, to the last. Collective. */
-static int go(const struct cal_cli *c, struct cal_sim *s, enum start start, struct cal_summary *summary)
+static int go(const struct cal_cli *c, struct cal_sim *s, enum start start, double start_s, struct cal_summary *summary)
 {
-    double start_s = cal_now_s();
     bool found = false;
     int err = start == START_RESUME ? cal_checkpoint_resume(s, &found) : CAL_OK;
     if (!err && !found)
@@ -262,6 +269,27 @@ static int go(const struct cal_cli *c, struct cal_sim *s, enum start start, stru
     return err;
 }
 
+/* Do all ranks read the same experiment? Nodes may see different files. Collective; the verdict is each rank's own. */
+static int compare_experiments(struct cal_world *w, const struct cal_experiment *e)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    int err = f ? cal_experiment_write(e, NULL, f) : cal_fail(CAL_EIO, "cannot write to memory: %s", strerror(errno));
+    uint64_t hash = 0xcbf29ce484222325u, first; /* FNV-1a */
+    if (f)
+        fclose(f);
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ (unsigned char)text[i]) * 0x100000001b3u;
+    free(text);
+    first = hash;
+    cal_world_share(w, &first, sizeof first);
+    if (!err && first != hash)
+        err = cal_fail(CAL_EUSAGE, "%s: rank %d reads another experiment than rank 0; do all nodes see the same files?", e->path,
+                       cal_world_rank(w));
+    return err;
+}
+
 /* Read, check, assemble: all that can fail before the disk is touched. Collective. */
 static int prepare(const struct cal_cli *c, struct cal_world *w, struct cal_experiment **e, struct cal_sim **s)
 {
@@ -269,6 +297,8 @@ static int prepare(const struct cal_cli *c, struct cal_world *w, struct cal_expe
     if (!err)
         err = check_ranks(c, *e, w);
     err = cal_agree(w, err);
+    if (!err)
+        err = cal_agree(w, compare_experiments(w, *e));
     if (err)
         return err;
     char *dir = c->out ? cal_sprintf("%s/%s/seed-%u", c->out, (*e)->variant, (*e)->seed)
@@ -280,6 +310,7 @@ static int prepare(const struct cal_cli *c, struct cal_world *w, struct cal_expe
 
 int cal_run(const struct cal_cli *c, int *argc, char ***argv)
 {
+    double start_s = cal_now_s();
     struct cal_world *w = cal_world_create(argc, argv, c->single);
     bool first = cal_world_rank(w) == 0;
     struct cal_experiment *e = NULL;
@@ -295,9 +326,10 @@ int cal_run(const struct cal_cli *c, int *argc, char ***argv)
     if (!err && finished && first)
         printf("%s: finished already\n", dir);
     if (!err && !finished)
-        err = go(c, s, start, &summary);
+        err = go(c, s, start, start_s, &summary);
     cal_sim_destroy(s);
     cal_world_destroy(w);
+    cal_loop_ignore_wishes(); /* the last set is written: from here on a signal may end us */
     if (!err && !finished && first) {
         err = measure(dir, e, &summary);
         if (err)

@@ -62,7 +62,8 @@ struct cal_link_start cal_sim_link_start(const struct cal_sim *s, int link)
         return (struct cal_link_start){0};
     long total = cal_edge_messages(g, edge, segment->count);
     long sent = s->at.wall - g->lag[x->from];
-    return (struct cal_link_start){.total = total, .next_send = clamp(sent, total), .next_take = clamp(sent - x->hold, total)};
+    return (struct cal_link_start){
+        .total = total, .next_send = clamp(sent, total), .next_take = clamp(sent - x->hold, total), .first = segment->first};
 }
 
 /* Which edges end and start at the host's region. */
@@ -109,8 +110,8 @@ static void destroy_host(struct cal_host *h)
     for (int i = 0; i < CAL_SLICES_MAX; i++)
         cal_free(h->out[i]);
     for (int i = 0; i < CAL_VARIABLES_MAX; i++)
-        if (h->recording[i].open && cal_sonata_finish(&h->recording[i].report))
-            cal_warn("%s", cal_err_message());
+        if (h->recording[i].open)
+            cal_sonata_drop(&h->recording[i].report);
     if (h->metrics.file)
         fclose(h->metrics.file);
     cal_free(h->tape);

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/err.h"
+#include "core/files.h"
 #include "core/json.h"
 #include "core/mem.h"
 
@@ -51,26 +51,12 @@ static void put_ledger(struct cal_json *j, const struct cal_summary *s)
     cal_json_end(j);
 }
 
-/* Close, make sure that it is on the disk, and give it its name. `err`: what went wrong so far. */
-static int settle(FILE *f, const char *partial, const char *path, int err)
-{
-    if (!err && (fflush(f) || ferror(f) || fsync(fileno(f))))
-        err = cal_fail(CAL_EIO, "%s: cannot write: %s", partial, strerror(errno));
-    if (fclose(f) && !err)
-        err = cal_fail(CAL_EIO, "%s: cannot write: %s", partial, strerror(errno));
-    if (!err && rename(partial, path))
-        err = cal_fail(CAL_EIO, "%s: cannot rename: %s", partial, strerror(errno));
-    return err;
-}
-
 int cal_summary_write(const char *dir, const struct cal_experiment *e, const struct cal_summary *s, const struct cal_measures *m)
 {
-    char *path = cal_sprintf("%s/summary.json", dir), *partial = cal_sprintf("%s.partial", path);
-    FILE *f = fopen(partial, "w");
-    int err = CAL_OK;
-    if (!f) {
-        err = cal_fail(CAL_EIO, "%s: cannot create: %s", partial, strerror(errno));
-    } else {
+    char *path = cal_sprintf("%s/summary.json", dir);
+    FILE *f;
+    int err = cal_file_begin(path, &f);
+    if (!err) {
         struct cal_json j;
         cal_json_init(&j, f, true);
         cal_json_object(&j, NULL);
@@ -89,11 +75,9 @@ int cal_summary_write(const char *dir, const struct cal_experiment *e, const str
         put_phases(&j, e, s);
         cal_json_string(&j, "version", CAL_VERSION);
         cal_json_end(&j);
-        err = cal_json_finish(&j);
-        err = settle(f, partial, path, err);
+        err = cal_file_settle(path, f, cal_json_finish(&j));
     }
     cal_free(path);
-    cal_free(partial);
     return err;
 }
 
@@ -117,15 +101,15 @@ static int read_text(const char *path, char **text)
 
 int cal_summary_replace_measures(const char *dir, const struct cal_measures *m)
 {
-    char *path = cal_sprintf("%s/summary.json", dir), *partial = cal_sprintf("%s.partial", path), *text = NULL;
+    char *path = cal_sprintf("%s/summary.json", dir), *text = NULL;
     int err = read_text(path, &text);
     char *from = err ? NULL : strstr(text, "\"measures\":");
     char *brace = from ? strchr(from, '}') : NULL; /* the object is flat */
     if (!err && !brace)
         err = cal_fail(CAL_EINPUT, "%s: has no measures to replace", path);
-    FILE *f = err ? NULL : fopen(partial, "w");
-    if (!err && !f)
-        err = cal_fail(CAL_EIO, "%s: cannot create: %s", partial, strerror(errno));
+    FILE *f;
+    if (!err)
+        err = cal_file_begin(path, &f);
     if (!err) {
         struct cal_json j;
         fwrite(text, 1, (size_t)(from - text), f);
@@ -133,11 +117,10 @@ int cal_summary_replace_measures(const char *dir, const struct cal_measures *m)
         cal_json_init(&j, f, false);
         put_measures(&j, NULL, m);
         fputs(brace + 1, f);
-        err = settle(f, partial, path, CAL_OK);
+        err = cal_file_settle(path, f, CAL_OK);
     }
     cal_free(text);
     cal_free(path);
-    cal_free(partial);
     return err;
 }
 

@@ -51,6 +51,13 @@ static const struct cal_param cortex_table[] = {
     {"optim", CAL_TABLE, offsetof(struct cortex, optim), .table = optim_table, .help = "optimiser"},
     {0},
 };
+struct attention {
+    long hidden;
+};
+static const struct cal_param attention_table[] = {
+    {"hidden", CAL_INT, offsetof(struct attention, hidden), "1", "4", 1, 64, .help = "hidden units"},
+    {0},
+};
 static const struct cal_param rule_table[] = {
     {"negatives", CAL_CHOICE, offsetof(struct attention_rule, negatives), .value = "predictor", .choices = negatives, .help = "weights"},
     {"hide", CAL_FLOAT, offsetof(struct attention_rule, hide), "1", "0.2", 0, 1, .help = "share of entries hidden"},
@@ -74,8 +81,12 @@ static const struct cal_param file_table[] = {
 
 static const struct cal_region_ops cortex_ops = {
     .kind = "cortex", .help = "units", .params = cortex_table, .params_size = sizeof(struct cortex)};
-static const struct cal_region_ops attention_ops = {
-    .kind = "attention", .help = "weights", .rule = rule_table, .rule_size = sizeof(struct attention_rule)};
+static const struct cal_region_ops attention_ops = {.kind = "attention",
+                                                    .help = "weights",
+                                                    .params = attention_table,
+                                                    .params_size = sizeof(struct attention),
+                                                    .rule = rule_table,
+                                                    .rule_size = sizeof(struct attention_rule)};
 const struct cal_region_ops *const cal_region_kinds[] = {&cortex_ops, &attention_ops, NULL};
 
 const struct cal_region_ops *cal_region_kind(const char *name)

@@ -79,7 +79,7 @@ static bool holds(const struct cal_rep *rep, const struct fixture *f, int link, 
 static bool run(struct cal_exchange *x, const struct fixture *f, long steps)
 {
     int rank = cal_world_rank(test_world), deepest = 0;
-    struct cal_link_start start[N_LINKS_MAX] = {{0, 0, 0}};
+    struct cal_link_start start[N_LINKS_MAX] = {{.total = 0}};
     float *wide[N_LINKS_MAX];
     bool good = true;
     for (int i = 0; i < f->n; i++) {
@@ -203,7 +203,7 @@ static void abandon_and_go_on(void **state)
         join(&f, i, (i + 1) % 5, 2);
     struct cal_exchange *x;
     assert_all_true(cal_exchange_create(test_world, f.link, f.n, &x) == CAL_OK);
-    struct cal_link_start start[N_LINKS_MAX] = {{0, 0, 0}};
+    struct cal_link_start start[N_LINKS_MAX] = {{.total = 0}};
     long sent[N_LINKS_MAX] = {0};
     float *wide = cal_alloc(301 * 45 * sizeof(float));
     for (int i = 0; i < f.n; i++)

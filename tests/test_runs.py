@@ -6,6 +6,7 @@ import glob
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -50,6 +51,10 @@ def newest(run):
 
 def difference(one, other):
     """What differs between two runs that should be equal, or ''."""
+    files = [sorted(os.path.relpath(path, run) for pattern in ("metrics/*", "activity/*") for path in glob.glob(os.path.join(run, pattern)))
+             for run in (one, other)]
+    if files[0] != files[1] or sorted(os.listdir(newest(one))) != sorted(os.listdir(newest(other))):
+        return f"files: {files}"
     for path in sorted(glob.glob(os.path.join(newest(one), "*"))):
         same = os.path.join(newest(other), os.path.basename(path))
         if not os.path.exists(same) or read(path) != read(same):
@@ -147,6 +152,11 @@ class Delays(Case):
         self.assertEqual(reference, self.sums(self.run_it("b", CHAIN, "pipeline")))
         self.assertEqual(reference, self.sums(self.run_it("c", CHAIN, "slow", ranks=5)))
 
+    def test_what_a_region_receives_does_not_depend_on_breaks(self):
+        """A phase within another, in which nobody learns, changes nothing that a region gets: presentations included."""
+        watch = ("--set", "phases.first.learn=all", "--set", "phases.watch={within: first, every: 3, steps: 2, learn: none, record: {A: state}}")
+        self.assertEqual(self.sums(self.run_it("a", CHAIN, "simultaneous")), self.sums(self.run_it("b", CHAIN, "simultaneous", *watch)))
+
     def test_sleeping_regions_do_not_send(self):
         run = self.run_it("a", CHAIN, "simultaneous", ranks=5)
         messages = summary(run)["ledger"]["messages"]
@@ -190,7 +200,6 @@ class Resume(Case):
         out = os.path.join(self.dir, "stopped")
         run = os.path.join(out, variant, "seed-1")
         for step in range(1, 200):
-            # resume from the oldest set kept, so that going back behind later files is tested too
             n = ranks[step % len(ranks)]
             options = ("--ranks", str(n)) if n not in (1, 5) else ()
             result = call(command(experiment, "--variant", variant, "--out", out, "--resume", "--max-time", "0.0001", *options, ranks=n))
@@ -207,6 +216,26 @@ class Resume(Case):
 
     def test_stopped_and_resumed_on_other_ranks(self):
         self.stop_and_resume("late", CHAIN, (1, 5, 2, 1, 1, 3))
+
+    def test_an_error_in_the_last_step_before_a_stop_is_told(self):
+        words = command(STAR, "--out", os.path.join(self.dir, "o"), "--resume", "--max-time", "0.00001", "--set", "regions.V.optimiser.rate=1000")
+        codes = []
+        while not codes or codes[-1] == 6 and len(codes) < 60:
+            result = call(words)
+            codes.append(result.returncode)
+        self.assert_one_line(result, 5)
+
+    def test_a_wish_to_stop_is_heard_between_segments(self):
+        words = command(STAR, "--variant", "watched", "--out", os.path.join(self.dir, "o"), "--max-time", "0.3", "--set", "phases.train.steps=100000",
+                        "--set", "phases.watch.every=1", "--set", "phases.watch.steps=1")
+        self.assertEqual(call(words).returncode, 6)
+
+    def test_a_run_without_its_settings_is_not_overwritten(self):
+        run = self.run_it("a", STAR, "control")
+        os.remove(os.path.join(run, "used.yml"))
+        result = call(command(STAR, "--variant", "control", "--out", os.path.join(self.dir, "a"), "--resume"))
+        self.assert_one_line(result, 2, "used.yml")
+        self.assertTrue(os.path.exists(os.path.join(run, "summary.json")))
 
     def test_a_finished_run_says_so(self):
         self.run_it("a", STAR, "control")
@@ -240,7 +269,7 @@ class Resume(Case):
         reference = self.run_it("whole", STAR, "minimax")
         for ranks in (1, 5):
             name = f"damaged-{ranks}"
-            self.run_it(name, STAR, "minimax", "--max-time", "0.2", "--set", "phases.train.steps=40", ranks=1, code=0)
+            self.run_it(name, STAR, "minimax")
             run = self.folder(name, "minimax")
             os.remove(os.path.join(run, "summary.json"))
             self.damage(os.path.join(newest(run), "V.2.h5"))
@@ -321,6 +350,16 @@ class OneRankFails(Case):
         super().setUp()
         os.makedirs(os.path.join(self.dir, "elsewhere"))
 
+    def test_ranks_that_read_different_experiments(self):
+        for change in ("every: 5", "every: 8"):
+            with open(STAR, encoding="utf-8") as f:
+                text = f.read()
+            with open(os.path.join(self.dir, "local.yaml"), "w", encoding="utf-8") as f:
+                f.write(text)
+            with open(os.path.join(self.dir, "elsewhere", "local.yaml"), "w", encoding="utf-8") as f:
+                f.write(text.replace("every: 7", change))
+            self.assert_one_line(self.only_on_rank_two("cd elsewhere", experiment="local.yaml"), 2, "local.yaml", "rank 2")
+
     def test_reading_the_experiment(self):
         shutil.copy(STAR, os.path.join(self.dir, "local.yaml"))
         self.assert_one_line(self.only_on_rank_two("cd elsewhere", experiment="local.yaml"), 3, "local.yaml")
@@ -351,7 +390,7 @@ class OneRankFails(Case):
 
     def test_numerics_stop_all_at_one_step(self):
         result = call(command(STAR, "--out", os.path.join(self.dir, "o"), "--set", "regions.V.optimiser.rate=1000", ranks=5))
-        self.assert_one_line(result, 5, "V.")
+        self.assert_one_line(result, 5, "attention: `guess`")  # where it came up first, not who noticed first
         lines = [read(path).count(b"\n") for path in glob.glob(os.path.join(self.dir, "o/minimax/seed-1/metrics/*"))]
         self.assertEqual(len(set(lines)), 1)
 
@@ -359,7 +398,7 @@ class OneRankFails(Case):
         out = os.path.join(self.dir, "o")
         words = command(STAR, "--out", out, "--set", "regions.V.optimiser.rate=1000", "--set", "checkpoint.every=1", ranks=5)
         self.assertEqual(call(words).returncode, 5)
-        for path in glob.glob(os.path.join(newest(os.path.join(out, "minimax", "seed-1")), "V.*.h5")):
+        for path in glob.glob(os.path.join(newest(os.path.join(out, "minimax", "seed-1")), "*.h5")):
             with h5py.File(path) as f:
                 for name in f["state"]:
                     self.assertTrue(numpy.isfinite(f["state"][name]).all(), f"{path}: {name}")
@@ -388,6 +427,9 @@ class Ranks(Case):
         for ranks in (1, 5):
             result = call(command(STAR, "--set", "regions.V.hiden=3", "--out", os.path.join(self.dir, "o"), ranks=ranks))
             self.assert_one_line(result, 2, "regions.V.hiden", "hidden")
+
+    def test_without_mpirun_the_ways_to_start_are_named(self):
+        self.assert_one_line(call([CALLOSUM, "run", STAR, "--out", os.path.join(self.dir, "o")]), 2, "./run", "mpirun -n 5", "--single")
 
     def test_two_runs_do_not_share_a_folder(self):
         out = os.path.join(self.dir, "o")
@@ -461,7 +503,7 @@ class BadInput(Case):
         self.assert_one_line(call(command(STAR, "--out", os.path.join(self.dir, "o"))), 4, self.dir)
 
     def test_a_file_size_limit_ends_cleanly(self):
-        for blocks in (0, 1, 4, 16, 64):
+        for blocks in (0, 1, 4, 16, 64, 200):
             with self.subTest(str(blocks)):
                 words = command(STAR, "--out", os.path.join(self.dir, f"o{blocks}"), "--set", "phases.probe.steps=2000")
                 result = call(["sh", "-c", f"trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"", "sh", *words])
@@ -491,6 +533,47 @@ class BadInput(Case):
         with open(path, "r+b") as f:
             f.truncate(os.path.getsize(path) // 2)
         self.assert_one_line(call([CALLOSUM, "measure", run]), 3, "probe.V.1.code.h5")
+
+
+class Memory(Case):
+    """What a cortex adds to a process, against what `check` says."""
+
+    EXPERIMENT = """
+experiment: memory
+batch: 128
+stimulus: {kind: dead-leaves, size: 512, discs: 1500, patch: 16}
+regions: {V: {kind: cortex, count: 2, units: 16, hidden: 128}, attention: {kind: attention}, N: {kind: "null"}}
+projections:
+  sight: {from: stimulus, to: [V.*, N]}
+  codes: {from: V.*, to: attention}
+  context: {from: attention, to: V.*, role: context}
+phases: {train: {steps: 1000000, learn: all}}
+log: {every: 5}
+"""
+
+    def test_resident_memory_is_what_check_predicts(self):
+        path = os.path.join(self.dir, "memory.yaml")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(self.EXPERIMENT)
+        sizes = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20}
+        rows = [line.split() for line in call([CALLOSUM, "check", path]).stdout.split("rank ")[-1].splitlines()[1:]]
+        predicted = [float(number) * sizes[unit] for _, number, unit in rows]
+        out = os.path.join(self.dir, "o")
+        process = subprocess.Popen(command(path, "--out", out, ranks=4), env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            metrics = os.path.join(out, "default", "seed-1", "metrics", "V.1.jsonl")
+            while process.poll() is None and not (os.path.exists(metrics) and os.path.getsize(metrics)):
+                time.sleep(0.01)
+            resident = {}
+            for pid in subprocess.run(["pgrep", "-f", f"^{CALLOSUM} run {path}"], capture_output=True, text=True, check=True).stdout.split():
+                rank = re.search(rb"OMPI_COMM_WORLD_RANK=(\d+)", read(f"/proc/{pid}/environ"))[1]
+                resident[int(rank)] = 1024 * int(re.search(rb"VmRSS:\s*(\d+)", read(f"/proc/{pid}/status"))[1])
+        finally:
+            process.kill()
+            process.wait()
+            subprocess.run(["pkill", "-KILL", "-f", out], check=False)
+        cortex, null = 1, 3
+        self.assertLess(abs((resident[cortex] - resident[null]) / (predicted[cortex] - predicted[null]) - 1), 0.2)
 
 
 class Commands(Case):

@@ -156,6 +156,10 @@ static int fill_spec(struct cal_graph *g, int edge)
     const struct cal_rep_spec *offer = offer_of(g, x->from);
     const struct cal_region_ops *ops = g->region[x->to]->ops;
     const char *const *uses = x->role == CAL_DRIVE ? ops->takes_drive : ops->takes_context;
+    if (x->from == CAL_FROM_STIMULUS && x->role == CAL_CONTEXT && x->delay > 0)
+        return cal_node_fail(projection_of(g, edge)->node,
+                             "projection `%s`: a context from the stimulus has no delay: it is always that of the presentation learnt",
+                             x->projection);
     x->spec.rows = offer->rows;
     x->spec.units = offer->units;
     int err = CAL_OK;

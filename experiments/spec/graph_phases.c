@@ -128,11 +128,13 @@ static void add_segment(struct cal_graph *g, int phase, long first, long count, 
 {
     if (count == 0)
         return;
-    struct cal_segment *more = cal_alloc((size_t)(g->n_segments + 1) * sizeof *more);
-    if (g->n_segments)
-        memcpy(more, g->segment, (size_t)g->n_segments * sizeof *more);
-    cal_free(g->segment);
-    g->segment = more;
+    if ((g->n_segments & (g->n_segments - 1)) == 0) { /* room for a power of two, doubled when full */
+        struct cal_segment *more = cal_alloc((size_t)(g->n_segments ? 2 * g->n_segments : 1) * sizeof *more);
+        if (g->n_segments)
+            memcpy(more, g->segment, (size_t)g->n_segments * sizeof *more);
+        cal_free(g->segment);
+        g->segment = more;
+    }
     g->segment[g->n_segments++] = (struct cal_segment){
         .phase = phase, .first = first, .count = count, .repeat = repeat, .last = first + count == g->phase_steps[phase]};
 }
