@@ -180,6 +180,99 @@ static void padding_is_black_and_boxes_follow_it(void **state)
     cal_free(x);
 }
 
+/* Does pixel by pixel `shown` (side x side) equal the picture with its corner at (top,left), black around it, mirrored after that? */
+static bool is_placed(const float *shown, int side, const uint8_t *x, int h, int w, int top, int left, bool mirrored)
+{
+    for (int i = 0; i < side * side; i++) {
+        int y = i / side - top, column = (mirrored ? side - 1 - i % side : i % side) - left;
+        float expected = y >= 0 && y < h && column >= 0 && column < w ? (float)x[y * w + column] / 255 : 0;
+        if (shown[i] != expected)
+            return false;
+    }
+    return true;
+}
+
+/* Pictures of 6 x 6 in a pad of 1, shifted by -2 ... 2: the one place and side at which each is found says where its box must be. */
+static void augmented_images_take_their_boxes_along(void **state)
+{
+    (void)state;
+    enum { N = 240, SIDE = 8 };
+    struct looker l;
+    uint8_t *x = random_bytes(N * 36);
+    float boxes[N][4];
+    int labels[N], mirrored = 0, shifts[5][5] = {{0}}, seen = 0;
+    for (int i = 0; i < N; i++) {
+        labels[i] = i;
+        memcpy(boxes[i], (float[]){2.0f / 6, 1.5f / 6, 4.0f / 6, 1.0f / 6}, sizeof boxes[i]); /* x 0 to 4, y 1 to 2 */
+    }
+    hid_t f = new_file(PATH);
+    put_bytes(f, "images", N, 1, 6, 6, x);
+    put_labels(f, "labels", N, labels);
+    put(f, "boxes", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 2, (const hsize_t[]){N, 4}, boxes);
+    H5Fclose(f);
+    look(&l, FILE_OF(", pad: 1, crop: 2, flip: true, standardise: false"), 24);
+    for (int t = 0; t < 90; t++) {
+        get(&l, CAL_SPLIT_TRAIN, t);
+        for (int b = 0; b < 24; b++) {
+            const float *image = row_of(&l, "image", b), *box = row_of(&l, "box", b);
+            const uint8_t *picture = x + (int)row_of(&l, "label", b)[0] * 36;
+            for (int k = 0; k < 50; k++) {
+                int down = k / 10 - 2, right = k / 2 % 5 - 2;
+                if (!is_placed(image, SIDE, picture, 6, 6, 1 + down, 1 + right, k % 2))
+                    continue;
+                double low = fmax(1 + right, 0), high = 5 + right, top = 2 + down;
+                seen++;
+                mirrored += k % 2;
+                shifts[down + 2][right + 2]++;
+                assert_float_equal(box[0], (k % 2 ? SIDE - (low + high) / 2 : (low + high) / 2) / SIDE, 1e-6);
+                assert_float_equal(box[2], (high - low) / SIDE, 1e-6); /* less what is over the edge */
+                assert_float_equal(box[1], (top + 0.5) / SIDE, 1e-6);
+                assert_float_equal(box[3], 1.0 / SIDE, 1e-6);
+            }
+        }
+    }
+    assert_int_equal(seen, 90 * 24);
+    assert_true(abs(mirrored - seen / 2) < 4 * sqrt(seen * 0.25));
+    for (int k = 0; k < 25; k++)
+        assert_true(abs(shifts[k / 5][k % 5] - seen / 25) < 4 * sqrt(seen / 25.0));
+    get(&l, CAL_SPLIT_HELD_OUT, 0);
+    for (int b = 0; b < 24; b++)
+        assert_true(is_placed(row_of(&l, "image", b), SIDE, x + (int)row_of(&l, "label", b)[0] * 36, 6, 6, 1, 1, false));
+    look_away(&l);
+    cal_free(x);
+}
+
+/* Fresh ones each epoch and phase, the same again for the same presentation; and neither order nor labels know of them. */
+static void augmentation_is_keyed_by_phase_and_presentation(void **state)
+{
+    (void)state;
+    struct looker l, plain;
+    uint8_t *x = write_numbered(20, 3, 8, 8);
+    const struct cal_rep *rep;
+    uint64_t hash[4], order[2] = {0};
+    look(&l, FILE_OF(", crop: 2, flip: true"), 18);
+    look(&plain, FILE_OF(), 18);
+    for (int k = 0; k < 4; k++) {
+        struct cal_view view = {.phase = k == 1, .split = CAL_SPLIT_TRAIN, .noise = -1};
+        assert_int_equal(cal_batches_get(l.b, &view, k == 2 ? 4 : 3, &rep), CAL_OK);
+        hash[k] = cal_rep_hash(rep, 0);
+    }
+    get(&l, CAL_SPLIT_TRAIN, 3);
+    get(&plain, CAL_SPLIT_TRAIN, 3);
+    for (int b = 0; b < 18; b++) {
+        order[0] = order[0] * 31 + (uint64_t)row_of(&l, "label", b)[0];
+        order[1] = order[1] * 31 + (uint64_t)row_of(&plain, "label", b)[0];
+    }
+    assert_true(hash[0] == hash[3] && hash[0] != hash[1] && hash[0] != hash[2]);
+    assert_true(order[0] == order[1]);
+    look_away(&l);
+    look_away(&plain);
+    assert_int_equal(world_open(&l.w, FILE_OF(", patch: 4, flip: true"), 1, 2), CAL_EUSAGE);
+    assert_non_null(strstr(cal_err_message(), "crop and flip are for whole images"));
+    world_close(&l.w);
+    cal_free(x);
+}
+
 static void a_test_split_of_the_file_is_held_out(void **state)
 {
     (void)state;
@@ -357,6 +450,8 @@ int main(void)
         cmocka_unit_test(images_keep_their_labels_and_bytes_become_0_to_1),
         cmocka_unit_test(standardising_is_by_channel_over_the_training_images),
         cmocka_unit_test(padding_is_black_and_boxes_follow_it),
+        cmocka_unit_test(augmented_images_take_their_boxes_along),
+        cmocka_unit_test(augmentation_is_keyed_by_phase_and_presentation),
         cmocka_unit_test(a_test_split_of_the_file_is_held_out),
         cmocka_unit_test(patches_equal_their_slow_twin),
         cmocka_unit_test(colour_patches_have_three_planes_and_views),

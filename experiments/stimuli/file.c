@@ -3,20 +3,19 @@
  * Held-out is the file's own test split, or else the last tenth (rounded up) of its images, never of their tiles. */
 #include "experiments/stimuli/file.h"
 
-#include <math.h>
-#include <string.h>
-
 #include "core/err.h"
 #include "core/mem.h"
+#include "experiments/stimuli/images.h"
 #include "experiments/stimuli/patches.h"
 #include "experiments/stimuli/pictures.h"
 #include "experiments/stimuli/samples.h"
 
 struct file_params {
     char *path;
-    long patch, views, pad, limit;
+    long patch, views, limit;
     double noise, min_sd;
-    bool blur, standardise, grey;
+    bool blur, grey;
+    struct cal_images_params images;
 };
 
 /* One split. */
@@ -24,12 +23,12 @@ struct part {
     const struct file_params *p;  /* [borrow] */
     struct cal_pictures pictures; /* [own] */
     uint32_t *tiles;              /* [own] patches: those that are not too flat */
-    float *window, *row;          /* [own] scratch: a picture, or a patch with its border; a row of that for the blur */
+    float *window, *row;          /* [own] scratch: a patch with its border, a row of that for the blur */
 };
 
 struct file {
-    struct part part[2]; /* by split */
-    float *mean, *sd;    /* [own] whole images: of each channel, over the training images */
+    struct part part[2];      /* by split */
+    struct cal_images images; /* whole images */
 };
 
 static int channels(const struct file_params *p, const struct cal_pictures *pictures)
@@ -81,79 +80,31 @@ static int open_patches(struct cal_stimulus *s, struct file *file)
     }
     cal_free(scratch);
     cal_samples_offer(&s->spec, (int)p->views, n, (int)p->patch, (int)p->patch);
+    if (train->label)
+        cal_rep_spec_add(&s->spec, "label", 1);
+    s->classes = cal_pictures_classes(train, test);
     return CAL_OK;
 }
 
 /* --- whole images --- */
 
-/* Mean and standard deviation of each channel over the training images, without the padding. */
-static int measure(const struct file_params *p, const struct part *part, struct file *file)
-{
-    const struct cal_pictures *train = &part->pictures;
-    size_t plane = (size_t)train->h * (size_t)train->w;
-    for (int c = 0; c < train->c; c++) {
-        double sum = 0, squares = 0, n = (double)train->n * (double)plane;
-        for (long i = 0; i < train->n; i++) {
-            cal_pictures_window(train, i, c, 0, 0, train->h, train->w, part->window);
-            for (size_t j = 0; j < plane; j++) {
-                sum += part->window[j];
-                squares += (double)part->window[j] * part->window[j];
-            }
-        }
-        file->mean[c] = (float)(sum / n);
-        file->sd[c] = (float)sqrt(fmax(squares / n - sum / n * (sum / n), 0));
-        if (file->sd[c] < 1e-6f)
-            return cal_fail(CAL_EINPUT, "%s: dataset `images`: all pixels of channel %d are equal, cannot standardise them", p->path, c);
-    }
-    return CAL_OK;
-}
-
 static int open_images(struct cal_stimulus *s, struct file *file)
 {
     const struct file_params *p = s->params;
     const struct cal_pictures *train = &file->part[CAL_SPLIT_TRAIN].pictures;
-    long h = train->h + 2 * p->pad, w = train->w + 2 * p->pad;
-    if (train->c * h * w > INT32_MAX)
-        return cal_fail(CAL_EUSAGE, "stimulus file: images of %d x %ld x %ld values with their padding are too large", train->c, h, w);
-    file->mean = cal_alloc((size_t)train->c * sizeof *file->mean);
-    file->sd = cal_alloc((size_t)train->c * sizeof *file->sd);
-    for (int split = 0; split < 2; split++) {
-        file->part[split].window = cal_alloc((size_t)train->h * (size_t)train->w * sizeof *file->part[split].window);
-        s->samples[split] = file->part[split].pictures.n;
+    long pad = p->images.pad;
+    if (train->c * (train->h + 2 * pad) * (train->w + 2 * pad) > INT32_MAX)
+        return cal_fail(CAL_EUSAGE, "stimulus file: images of %d x %ld x %ld values with their padding are too large", train->c,
+                        train->h + 2 * pad, train->w + 2 * pad);
+    int err = cal_images_init(&file->images, &p->images, train, &file->part[CAL_SPLIT_HELD_OUT].pictures);
+    if (err) {
+        char *dataset = cal_sprintf("%s: dataset `images`", p->path);
+        cal_fail_in(err, dataset);
+        cal_free(dataset);
+        return err;
     }
-    for (int c = 0; c < train->c; c++)
-        file->sd[c] = 1;
-    cal_samples_offer(&s->spec, (int)p->views, train->c, (int)h, (int)w);
-    return p->standardise ? measure(p, &file->part[CAL_SPLIT_TRAIN], file) : CAL_OK;
-}
-
-/* (c, h + 2 pad, w + 2 pad): the border is black, so it is standardised like the rest. */
-static void show_image(const struct file *file, const struct part *part, uint32_t image, float *out)
-{
-    const struct cal_pictures *pictures = &part->pictures;
-    size_t pad = (size_t)part->p->pad, h = (size_t)pictures->h, w = (size_t)pictures->w, stride = w + 2 * pad,
-           plane = (h + 2 * pad) * stride;
-    for (int c = 0; c < pictures->c; c++, out += plane) {
-        float mean = file->mean[c], sd = file->sd[c];
-        for (size_t i = 0; pad && i < plane; i++)
-            out[i] = -mean / sd;
-        cal_pictures_window(pictures, image, c, 0, 0, pictures->h, pictures->w, part->window);
-        for (size_t y = 0; y < h; y++)
-            for (size_t x = 0; x < w; x++)
-                out[(y + pad) * stride + x + pad] = (part->window[y * w + x] - mean) / sd;
-    }
-}
-
-/* A box as parts of the padded image. */
-static void show_box(const struct part *part, uint32_t image, float *out)
-{
-    const float *box = part->pictures.box + (size_t)4 * image;
-    float pad = (float)part->p->pad;
-    const float size[2] = {(float)part->pictures.w, (float)part->pictures.h};
-    for (int i = 0; i < 2; i++) {
-        out[i] = (box[i] * size[i] + pad) / (size[i] + 2 * pad);
-        out[i + 2] = box[i + 2] * size[i] / (size[i] + 2 * pad);
-    }
+    cal_images_offer(&file->images, s, (int)p->views);
+    return CAL_OK;
 }
 
 /* --- both --- */
@@ -204,21 +155,6 @@ static int read_parts(struct cal_h5 *f, const struct file_params *p, struct cal_
     return err;
 }
 
-static void offer_rest(struct cal_stimulus *s, const struct file *file)
-{
-    const struct file_params *p = s->params;
-    for (int split = 0; split < 2; split++) {
-        const struct cal_pictures *pictures = &file->part[split].pictures;
-        for (long i = 0; pictures->label && i < pictures->n; i++)
-            if (pictures->label[i] >= s->classes)
-                s->classes = pictures->label[i] + 1;
-    }
-    if (file->part[CAL_SPLIT_TRAIN].pictures.label)
-        cal_rep_spec_add(&s->spec, "label", 1);
-    if (file->part[CAL_SPLIT_TRAIN].pictures.box && !p->patch)
-        cal_rep_spec_add(&s->spec, "box", 4);
-}
-
 static void file_close(struct cal_stimulus *s)
 {
     struct file *file = s->state;
@@ -228,16 +164,16 @@ static void file_close(struct cal_stimulus *s)
         cal_free(file->part[split].window);
         cal_free(file->part[split].row);
     }
-    cal_free(file->mean);
-    cal_free(file->sd);
+    cal_images_finish(&file->images);
     cal_free(file);
 }
 
 static int file_open(struct cal_stimulus *s)
 {
     const struct file_params *p = s->params;
-    if (p->patch && p->pad)
-        return cal_fail(CAL_EUSAGE, "stimulus file: pad is for whole images, expected 0 with patches");
+    if (p->patch && (p->images.pad || p->images.crop || p->images.flip))
+        return cal_fail(CAL_EUSAGE, "stimulus file: %s for whole images, expected none with patches",
+                        p->images.pad ? "pad is" : "crop and flip are");
     struct cal_h5 *f;
     int err = cal_h5_open(p->path, false, &f);
     if (err)
@@ -248,39 +184,40 @@ static int file_open(struct cal_stimulus *s)
     cal_h5_drop(f);
     if (!err)
         err = p->patch ? open_patches(s, file) : open_images(s, file);
-    if (!err)
-        offer_rest(s, file);
-    else
+    if (err)
         file_close(s);
     return err;
+}
+
+static int patches_batch(const struct cal_stimulus *s, const struct cal_view *view, long presentation, float *const *out)
+{
+    const struct file *file = s->state;
+    const struct part *part = &file->part[view->split];
+    const struct cal_pictures *pictures = &part->pictures;
+    struct cal_samples samples;
+    int err = cal_samples_init(&samples, s, view, presentation);
+    if (err)
+        return err;
+    int label = cal_rep_find(&s->spec, "label"), side = (int)part->p->patch;
+    uint32_t per_picture = (uint32_t)((pictures->h / side) * (pictures->w / side));
+    size_t cols = (size_t)s->spec.slice[0].cols;
+    for (int b = 0; b < s->batch; b++) {
+        uint32_t tile = part->tiles[cal_samples_row(&samples, b)];
+        cut(part, tile, out[0] + (size_t)b * cols);
+        if (label >= 0)
+            out[label][b] = (float)pictures->label[tile / per_picture];
+    }
+    return CAL_OK;
 }
 
 static int file_batch(struct cal_stimulus *s, const struct cal_view *view, long presentation, float *const *out)
 {
     const struct file_params *p = s->params;
     const struct file *file = s->state;
-    const struct part *part = &file->part[view->split];
-    struct cal_samples samples;
-    int err = cal_samples_init(&samples, s, view, presentation);
-    if (err)
-        return err;
-    int label = cal_rep_find(&s->spec, "label"), box = cal_rep_find(&s->spec, "box");
-    size_t cols = (size_t)s->spec.slice[0].cols;
-    for (int b = 0; b < s->batch; b++) {
-        uint32_t sample = cal_samples_row(&samples, b), image = sample;
-        if (p->patch) {
-            cut(part, part->tiles[sample], out[0] + (size_t)b * cols);
-            image = part->tiles[sample] / (uint32_t)((part->pictures.h / p->patch) * (part->pictures.w / p->patch));
-        } else {
-            show_image(file, part, image, out[0] + (size_t)b * cols);
-        }
-        if (label >= 0)
-            out[label][b] = (float)part->pictures.label[image];
-        if (box >= 0)
-            show_box(part, image, out[box] + (size_t)4 * (size_t)b);
-    }
-    cal_samples_views(s, view, presentation, (int)p->views, p->noise, out);
-    return CAL_OK;
+    int err = p->patch ? patches_batch(s, view, presentation, out) : cal_images_batch(&file->images, s, view, presentation, out);
+    if (!err)
+        cal_samples_views(s, view, presentation, (int)p->views, p->noise, out);
+    return err;
 }
 
 #define AT(field) offsetof(struct file_params, field)
@@ -290,9 +227,13 @@ static const struct cal_param params[] = {
     {"patch", CAL_INT, AT(patch), "px", "0", 0, 1024, NULL, NULL, "side of the tiles to cut; 0 shows whole images"},
     {"views", CAL_INT, AT(views), "1", "0", 0, CAL_VIEWS_MAX, NULL, NULL, "how many noisy views of each sample"},
     {"noise", CAL_FLOAT, AT(noise), "as shown", "0.1", 0, 100, NULL, NULL, "standard deviation of the views' noise"},
-    {"pad", CAL_INT, AT(pad), "px", "0", 0, 1024, NULL, NULL, "black pixels added on each side of whole images"},
-    {"standardise", CAL_BOOL, AT(standardise), NULL, "true", 0, 0, NULL, NULL,
+    {"pad", CAL_INT, AT(images.pad), "px", "0", 0, 1024, NULL, NULL, "black pixels added on each side of whole images"},
+    {"standardise", CAL_BOOL, AT(images.standardise), NULL, "true", 0, 0, NULL, NULL,
      "whole images: by mean and sd of each channel over the training images (patches are always standardised, each by its own)"},
+    {"crop", CAL_INT, AT(images.crop), "px", "0", 0, 1024, NULL, NULL,
+     "whole images of the training split are shifted at random by so much at most, both ways, over black; boxes follow"},
+    {"flip", CAL_BOOL, AT(images.flip), NULL, "false", 0, 0, NULL, NULL,
+     "half of the whole images of the training split, at random, are mirrored left to right; boxes follow"},
     {"blur", CAL_BOOL, AT(blur), NULL, "true", 0, 0, NULL, NULL, "patches: 3 x 3 blur before cutting"},
     {"grey", CAL_BOOL, AT(grey), NULL, "true", 0, 0, NULL, NULL, "patches: turn colour into grey"},
     {"min_sd", CAL_FLOAT, AT(min_sd), "pixel value", "0.01", 1e-6, 1, NULL, NULL,

@@ -166,6 +166,16 @@ void cal_pictures_finish(struct cal_pictures *p)
     *p = (struct cal_pictures){.n = 0};
 }
 
+int cal_pictures_classes(const struct cal_pictures *train, const struct cal_pictures *held_out)
+{
+    const struct cal_pictures *const both[2] = {train, held_out};
+    int32_t classes = 0;
+    for (int k = 0; k < 2; k++)
+        for (long i = 0; both[k]->label && i < both[k]->n; i++)
+            classes = both[k]->label[i] >= classes ? both[k]->label[i] + 1 : classes;
+    return classes;
+}
+
 static int clamp(int x, int size)
 {
     return x < 0 ? 0 : x < size ? x : size - 1;

@@ -31,6 +31,9 @@ int cal_pictures_shape(struct cal_h5 *f, const char *path, const char *prefix, s
 int cal_pictures_read(struct cal_h5 *f, const char *path, const char *prefix, long first, struct cal_pictures *p);
 void cal_pictures_finish(struct cal_pictures *p);
 
+/* The largest label of both splits plus one; 0 without labels. */
+int cal_pictures_classes(const struct cal_pictures *train, const struct cal_pictures *held_out);
+
 /* Copy a window of one picture; pixels outside repeat the edge.
  *   channel  0 ... c-1, or CAL_PICTURES_GREY: luma of the three channels (ITU-R BT.601)
  *   y, x     upper left corner, may be outside
