@@ -2,15 +2,14 @@
 #include <string.h>
 
 #include "regions/attention/attention.h"
+#include "regions/backprop/backprop.h"
 #include "regions/cortex/cortex.h"
 #include "regions/null/null.h"
 #include "regions/region.h"
+#include "regions/stage/stage.h"
 
 const struct cal_region_ops *const cal_region_kinds[] = {
-    &cal_null_ops,
-    &cal_cortex_ops,
-    &cal_attention_ops,
-    NULL,
+    &cal_null_ops, &cal_cortex_ops, &cal_attention_ops, &cal_stage_ops, &cal_backprop_ops, NULL,
 };
 
 const struct cal_region_ops *cal_region_kind(const char *name)

@@ -1,0 +1,58 @@
+/* regions/layers/net.h - a convolutional net as a region: a stack of blocks and a readout, trained end to end on the readout's loss.
+ *
+ * What the kinds `stage` (one block: the loss is local) and `backprop` (all of them in one region: the control) share is everything but their
+ * parameters. Drive: a map. Context: the labels of the stimulus. Sends: the last block's map, from before the presentation is learnt. */
+#ifndef CAL_REGIONS_LAYERS_NET_H
+#define CAL_REGIONS_LAYERS_NET_H
+
+#include "core/optim.h"
+#include "regions/layers/block.h"
+#include "regions/layers/readout.h"
+#include "regions/region.h"
+
+#define CAL_NET_BLOCKS_MAX 8
+
+/* The parts that may learn alone. The body takes the running statistics along; with neither, the net is normalised by the running ones, and they stay. */
+enum { CAL_NET_BODY, CAL_NET_HEAD, CAL_NET_STATISTICS };
+extern const char *const cal_net_parts[];
+
+extern const char *const cal_net_takes_drive[], *const cal_net_takes_context[], *const cal_net_metrics[];
+
+struct cal_net_shape {
+    int n;
+    struct {
+        int channels;
+        bool pool;
+    } block[CAL_NET_BLOCKS_MAX];
+    bool numbered; /* arrays and variables of block i are called by i, from 1 */
+};
+
+struct cal_net {
+    struct cal_region base;
+    struct cal_net_shape shape;
+    struct cal_block block[CAL_NET_BLOCKS_MAX];
+    struct cal_readout readout;
+    struct cal_optim optim;
+    float *scratch; /* of the convolutions */
+    float *g_map;   /* the gradient in one map after the other, from the last to the first block's */
+};
+
+struct cal_net_tape {
+    struct cal_block_tape block[CAL_NET_BLOCKS_MAX];
+    float *gap[CAL_NET_BLOCKS_MAX]; /* (B,K) global averages of each block's map */
+    struct cal_readout_tape readout;
+};
+
+/* For ops->outputs: the net of that shape over the drive; says what is sent and can be recorded. Error: CAL_EUSAGE. */
+int cal_net_outputs(struct cal_net *k, const struct cal_net_shape *shape, const struct cal_readout_params *p);
+/* For ops->declare: checks the context, declares all arrays. Error: CAL_EUSAGE. */
+int cal_net_declare(struct cal_net *k, const struct cal_readout_params *p, const struct cal_optim_params *optimiser);
+
+/* Whole ops. */
+void cal_net_declare_tape(struct cal_region *r, void *tape, struct cal_layout *l);
+void cal_net_init(struct cal_region *r);
+int cal_net_forward(struct cal_region *r, const struct cal_step *s, const struct cal_rep *const *drive, void *tape, float *const *out);
+int cal_net_learn(struct cal_region *r, const struct cal_step *s, const struct cal_rep *const *context, void *tape, double *metric);
+const float *cal_net_observe(struct cal_region *r, void *tape, int i);
+
+#endif
