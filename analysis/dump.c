@@ -20,15 +20,26 @@ static bool recorded_in(const struct cal_graph *g, int phase, int region, const 
     return v >= 0 && g->record[phase][region] & 1u << v;
 }
 
-/* Does the phase record codes of weights that stay as they are? */
-static bool is_probe(const struct cal_graph *g, int phase)
+bool cal_dump_still(const struct cal_dump *d, int phase)
 {
-    bool codes = false, learns = false;
-    for (int r = 0; r < g->n_regions; r++) {
-        codes = codes || recorded_in(g, phase, r, "code");
-        learns = learns || g->learns[phase][r];
+    bool learns = false;
+    for (int r = 0; r < d->graph->n_regions; r++)
+        learns = learns || d->graph->learns[phase][r];
+    return !learns;
+}
+
+int cal_dump_find(const struct cal_dump *d, const char *variable, bool held_out)
+{
+    int found = -1;
+    for (int i = 0; i < d->graph->n_segments; i++) {
+        int phase = d->graph->segment[i].phase;
+        bool recorded = false;
+        for (int r = 0; r < d->graph->n_regions; r++)
+            recorded = recorded || recorded_in(d->graph, phase, r, variable);
+        if (recorded && cal_dump_still(d, phase) && (!held_out || d->experiment->phase[phase].split == CAL_SPLIT_HELD_OUT))
+            found = phase;
     }
-    return codes && !learns;
+    return found;
 }
 
 /* Which presentations were recorded each time the probe ran, and how often that was. */
@@ -36,6 +47,7 @@ static void find_shown(struct cal_dump *d)
 {
     const struct cal_graph *g = d->graph;
     long steps = g->phase_steps[d->phase];
+    d->n_shown = d->n_repeats = 0;
     d->shown = cal_alloc((size_t)steps * sizeof *d->shown);
     for (long p = 0; p < steps; p++) {
         bool recorded = false;
@@ -56,6 +68,7 @@ static int hash_stimulus(struct cal_dump *d)
     struct cal_view view = cal_graph_view(d->graph, d->phase);
     const struct cal_rep *rep;
     int err = CAL_OK;
+    d->stimulus_hash = 0;
     for (int i = 0; !err && i < d->graph->n_segments; i++) {
         const struct cal_segment *s = &d->graph->segment[i];
         for (long p = s->first; !err && s->phase == d->phase && p < s->first + s->count; p++) {
@@ -68,16 +81,21 @@ static int hash_stimulus(struct cal_dump *d)
     return err;
 }
 
-static int find_probe(struct cal_dump *d)
+int cal_dump_turn(struct cal_dump *d, int phase)
 {
-    d->phase = -1;
-    for (int i = 0; i < d->graph->n_segments; i++)
-        if (is_probe(d->graph, d->graph->segment[i].phase))
-            d->phase = d->graph->segment[i].phase;
-    if (d->phase < 0)
+    if (phase == d->phase)
         return CAL_OK;
+    cal_free(d->shown);
+    d->phase = phase;
     find_shown(d);
     return hash_stimulus(d);
+}
+
+static int find_codes(struct cal_dump *d)
+{
+    d->phase = -1;
+    int phase = cal_dump_find(d, "code", false);
+    return phase < 0 ? CAL_OK : cal_dump_turn(d, phase);
 }
 
 int cal_dump_open(const char *dir, struct cal_dump **out)
@@ -92,7 +110,7 @@ int cal_dump_open(const char *dir, struct cal_dump **out)
     if (!err)
         err = cal_graph_create(d->experiment, d->stimulus, &d->graph);
     if (!err)
-        err = find_probe(d);
+        err = find_codes(d);
     cal_free(used);
     if (err) {
         cal_dump_close(d);
@@ -137,7 +155,8 @@ static int check_report(const struct cal_dump *d, const char *path, const char *
     return err;
 }
 
-int cal_dump_read(const struct cal_dump *d, int region, const char *variable, int *cols, float **data)
+/* Its whole report, checked: (n_repeats, frames, *cols). */
+static int read_report(const struct cal_dump *d, int region, const char *variable, int *cols, float **data)
 {
     CAL_ASSERT(cal_dump_has(d, region, variable));
     const char *name = d->graph->region[region]->name;
@@ -150,10 +169,33 @@ int cal_dump_read(const struct cal_dump *d, int region, const char *variable, in
             cal_free(*data);
     }
     cal_free(path);
+    if (!err)
+        *cols = (int)units;
+    return err;
+}
+
+int cal_dump_read(const struct cal_dump *d, int region, const char *variable, int *cols, float **data)
+{
+    int err = read_report(d, region, variable, cols, data);
     if (err)
         return err;
-    *cols = (int)units;
-    memmove(*data, *data + (frames - d->frames) * units, d->frames * units * sizeof **data);
+    size_t one = d->frames * (size_t)*cols;
+    memmove(*data, *data + (size_t)(d->n_repeats - 1) * one, one * sizeof **data);
+    return CAL_OK;
+}
+
+int cal_dump_read_times(const struct cal_dump *d, int region, const char *variable, size_t rows, int *cols, float **data)
+{
+    CAL_ASSERT(rows <= d->frames);
+    float *whole;
+    int err = read_report(d, region, variable, cols, &whole);
+    if (err)
+        return err;
+    size_t one = d->frames * (size_t)*cols, kept = rows * (size_t)*cols, times = (size_t)d->n_repeats;
+    *data = cal_alloc(times * kept * sizeof **data);
+    for (size_t k = 0; k < times; k++)
+        memcpy(*data + k * kept, whole + k * one, kept * sizeof **data);
+    cal_free(whole);
     return CAL_OK;
 }
 
@@ -199,29 +241,40 @@ int cal_dump_read_all(const struct cal_dump *d, const char *variable, int *cols,
 
 /* ---- the world ---- */
 
-int cal_dump_stimulus(const struct cal_dump *d, const char *slice, int *cols, float **data)
+int cal_dump_stimulus_rows(const struct cal_dump *d, const char *slice, size_t rows, int *cols, float **data)
 {
+    CAL_ASSERT(rows <= d->frames);
     int s = cal_rep_find(&d->stimulus->spec, slice), err = CAL_OK;
     *cols = s < 0 ? 0 : d->stimulus->spec.slice[s].cols;
     *data = NULL;
     if (s < 0)
         return CAL_OK;
-    size_t batch = (size_t)d->experiment->batch * (size_t)*cols;
+    size_t width = (size_t)*cols, batch = (size_t)d->experiment->batch;
+    float *shown = cal_alloc(batch * width * sizeof *shown);
     struct cal_batches *batches = cal_batches_create(d->stimulus, 1);
     struct cal_view view = cal_graph_view(d->graph, d->phase);
-    *data = cal_alloc(d->frames * (size_t)*cols * sizeof **data);
-    for (long i = 0; !err && i < d->n_shown; i++) {
+    *data = cal_alloc(rows * width * sizeof **data);
+    for (size_t i = 0; !err && i * batch < rows; i++) {
         const struct cal_rep *rep;
         err = cal_batches_get(batches, &view, d->shown[i], &rep);
-        if (!err)
-            cal_rep_pack(rep, s, *data + (size_t)i * batch);
+        if (err)
+            break;
+        size_t left = rows - i * batch, used = left < batch ? left : batch;
+        cal_rep_pack(rep, s, shown);
+        memcpy(*data + i * batch * width, shown, used * width * sizeof **data);
     }
     cal_batches_destroy(batches);
+    cal_free(shown);
     if (err) {
         cal_free(*data);
         *data = NULL;
     }
     return err;
+}
+
+int cal_dump_stimulus(const struct cal_dump *d, const char *slice, int *cols, float **data)
+{
+    return cal_dump_stimulus_rows(d, slice, d->frames, cols, data);
 }
 
 /* ---- what was learnt ---- */

@@ -16,7 +16,7 @@ struct cal_dump {
     struct cal_experiment *experiment;
     struct cal_stimulus *stimulus;
     struct cal_graph *graph; /* regions declared, not allocated */
-    int phase;               /* the probe, -1: there is none */
+    int phase;               /* the probe of codes, unless turned to another phase; -1: there is none */
     long *shown;             /* [own] the presentations that were recorded the last time it ran */
     long n_shown, n_repeats;
     size_t frames;          /* n_shown x B: rows of what follows */
@@ -27,14 +27,27 @@ struct cal_dump {
 int cal_dump_open(const char *dir, struct cal_dump **d);
 void cal_dump_close(struct cal_dump *d);
 
+/* Does nobody learn in the phase? Then what it records is of weights that stay as they are. */
+bool cal_dump_still(const struct cal_dump *d, int phase);
+/* The still phase that ran last of those that record the variable of some region, and show the held-out split where `held_out` says so;
+ * -1: there is none. */
+int cal_dump_find(const struct cal_dump *d, const char *variable, bool held_out);
+/* Look at another phase, one that runs: `phase` and what follows it in the struct, and all functions below, are about that one then.
+ * Local. Errors: those of the stimulus. */
+int cal_dump_turn(struct cal_dump *d, int phase);
+
 /* Did the region record the variable in the probe? */
 bool cal_dump_has(const struct cal_dump *d, int region, const char *variable);
 /* What it recorded: [give] *data (frames, *cols). Errors: CAL_EINPUT (missing, damaged, unfinished, or of another stimulus). */
 int cal_dump_read(const struct cal_dump *d, int region, const char *variable, int *cols, float **data);
+/* The first `rows` frames (at most d->frames) of every time that it ran: [give] *data (n_repeats, rows, *cols). Errors: the same. */
+int cal_dump_read_times(const struct cal_dump *d, int region, const char *variable, size_t rows, int *cols, float **data);
 /* All regions that recorded the variable, side by side in region order: [give] *data (frames, *cols). *cols is 0 when none did. */
 int cal_dump_read_all(const struct cal_dump *d, const char *variable, int *cols, float **data);
 /* What the world showed in those frames: [give] *data (frames, *cols). *cols is 0 when it offers no such slice. */
 int cal_dump_stimulus(const struct cal_dump *d, const char *slice, int *cols, float **data);
+/* The same in the first `rows` of those frames. */
+int cal_dump_stimulus_rows(const struct cal_dump *d, const char *slice, size_t rows, int *cols, float **data);
 
 /* Load what the region has learnt from the newest checkpoint into a region of the same declaration, allocated. Error: CAL_EINPUT. */
 int cal_dump_load(const struct cal_dump *d, struct cal_region *r);

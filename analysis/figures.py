@@ -176,6 +176,144 @@ def unit_correlation(codes):
     return centred.T @ centred / np.outer(norm, norm)
 
 
+def readouts(runs):
+    """What each region reads out of what it sees, variants side by side; one that has a single such region is a line across: the whole net's."""
+    kinds = [kind for kind in READOUTS if any(readouts_of(run, kind) for run in runs)]
+    if not kinds:
+        return None
+    figure, axes = plt.subplots(len(kinds), 1, squeeze=False, figsize=(WIDTH, 0.4 + 3.3 * len(kinds)))
+    for axis, kind in zip(axes[:, 0], kinds):
+        readout_bars(axis, runs, kind)
+        axis.set(title=READOUTS[kind][0], ylabel=READOUTS[kind][1])
+        axis.grid(axis="x", visible=False)
+        axis.legend(*unique_legend(axis), loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return figure
+
+
+def unique_legend(axis):
+    """Handles and labels, each label once."""
+    found = {label: handle for handle, label in zip(*axis.get_legend_handles_labels())}
+    return list(found.values()), list(found)
+
+
+READOUTS = {"accuracy": ("Held-out accuracy, by region", "correct (%)"), "miou": ("Overlap of guessed and true boxes, by region", "mean IoU (%)")}
+
+
+def readouts_of(run, kind):
+    """{region: per cent} of one run."""
+    prefix = kind + "."
+    return {name[len(prefix) :]: 100 * value for name, value in run.summary.get("measures", {}).items() if name.startswith(prefix)}
+
+
+def readout_bars(axis, runs, kind):
+    by_variant = {variant: [readouts_of(run, kind) for run in runs if run.summary["variant"] == variant] for variant in variants_of(runs)}
+    by_variant = {variant: seeds for variant, seeds in by_variant.items() if any(seeds)}
+    chains = {variant: seeds for variant, seeds in by_variant.items() if max(map(len, seeds)) > 1} or by_variant
+    regions = list(dict.fromkeys(region for seeds in chains.values() for seed in seeds for region in seed))
+    width, upright = 0.84 / len(chains), len(chains) * len(regions) > 12
+    for number, variant in enumerate(variants_of(runs)):
+        colour = COLOURS[number % len(COLOURS)]
+        if variant in chains:
+            left = np.arange(len(regions)) - 0.42 + (list(chains).index(variant) + 0.5) * width
+            values = [[seed[region] for seed in chains[variant] if region in seed] for region in regions]
+            for x, found in ((x, found) for x, found in zip(left, values) if found):
+                several = np.std(found, ddof=1) if len(found) > 1 else None
+                axis.bar(x, np.mean(found), width * 0.92, color=colour, label=variant, yerr=several, error_kw={"linewidth": 1})
+                axis.text(x, np.mean(found) + (several or 0) + 1.5, f"{np.mean(found):.1f}", ha="center", va="bottom", fontsize=8, rotation=90 if upright else 0)
+        elif variant in by_variant:
+            mean = np.mean([value for seed in by_variant[variant] for value in seed.values()])
+            axis.axhline(mean, color=colour, linestyle="--", linewidth=1.2, label=f"{variant}: {mean:.1f}", zorder=3)
+    axis.set_xticks(range(len(regions)), regions)
+    axis.set(xlim=(-0.55, len(regions) - 0.45), ylim=(0, 116 if upright else 108), yticks=range(0, 101, 20))
+
+
+def informed(runs):
+    """The first run of each variant that has measures of information, and the names of its layers."""
+    return [(run, [node for node in run.information["nodes"][1:] if node != "label"]) for run in first_of_each_variant(runs) if run.information]
+
+
+def layer_colours(layers):
+    return dict(zip(layers, plt.get_cmap("viridis")(np.linspace(0, 0.88, max(len(layers), 2)))))
+
+
+def cross_information(runs):
+    """Matrices of debiased mutual information between layers, a row a variant, from left to right over training, all on one scale."""
+    shown = informed(runs)
+    if not shown:
+        return None
+    picked = [pick(len(run.information["steps"]), 5) for run, _ in shown]
+    columns = max(map(len, picked))
+    side = (WIDTH - 1.2) / max(columns, 3)
+    top = max(0.01, *(run.information["debiased"][:, 1 : 1 + len(layers), 1 : 1 + len(layers)].max() for run, layers in shown))
+    figure, axes = plt.subplots(len(shown), columns, squeeze=False, figsize=(1.2 + side * columns, 0.3 + (side + 0.25) * len(shown)))
+    for axis in axes.flat:
+        axis.set_axis_off()
+    above = None
+    for row, (run, layers), moments in zip(axes, shown, picked):
+        steps = [run.information["steps"][moment] for moment in moments]
+        for axis, moment, step in zip(row, moments, steps):
+            matrix = run.information["debiased"][moment, 1 : 1 + len(layers), 1 : 1 + len(layers)]
+            axis.set_axis_on()
+            image = axis.imshow(matrix, cmap="magma_r", vmin=0, vmax=top, interpolation="nearest")
+            axis.set_xticks(range(len(layers)), layers, rotation=90 if max(map(len, layers)) > 3 else 0, fontsize=8)
+            axis.set_yticks(range(len(layers)), layers if axis is row[0] else [], fontsize=8)
+            axis.tick_params(length=0)
+            axis.grid(False)
+            axis.set_title(f"step {step:,}" if steps != above else "", fontsize=10)
+            for (y, x), value in np.ndenumerate(matrix) if len(layers) <= 6 else ():
+                axis.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=8, color="white" if value > 0.48 * top else "black")
+        row[0].set_ylabel(run.label if len(runs) == 1 else run.summary["variant"])
+        above = steps
+    figure.colorbar(image, ax=axes, shrink=min(1, 0.8 if len(shown) == 1 else 2.0 / len(shown)), pad=0.01, aspect=20, label="debiased mutual\ninformation (bits)")
+    return figure
+
+
+def pick(count, most):
+    """At most `most` of 0 ... count-1, evenly, the first and the last among them."""
+    return sorted({int(round(i)) for i in np.linspace(0, count - 1, min(count, most))})
+
+
+def information_plane(runs):
+    """Each layer's way through the plane of what it shares with the picture and with the label: from the open dot along the arrows to the full."""
+    shown = [(run, layers) for run, layers in informed(runs) if run.information["nodes"][-1] == "label"]
+    if not shown:
+        return None
+    figure, axes = panels(len(shown), 0.95)
+    ways = [run.information["debiased"][:, 1 : 1 + len(layers)][:, :, [0, -1]] for run, layers in shown]  # moment, layer, (x, y)
+    low, high = np.min([way.min((0, 1)) for way in ways], 0), np.max([way.max((0, 1)) for way in ways], 0)
+    margin = 0.08 * np.maximum(high - low, 0.05)
+    for axis, (run, layers), way in zip(axes, shown, ways):
+        for number, (layer, colour) in enumerate(layer_colours(layers).items()):
+            x, y = way[:, number].T
+            axis.plot(x, y, color=colour, linewidth=1, alpha=0.5)
+            for a, b in zip(way[:-1, number], way[1:, number]):
+                axis.annotate("", (a + b) / 2 + 0.01 * (b - a), (a + b) / 2, arrowprops={"arrowstyle": "-|>", "color": colour, "mutation_scale": 9})
+            axis.plot(x[0], y[0], "o", color=colour, markerfacecolor="white", markersize=6)
+            axis.plot(x[-1], y[-1], "o", color=colour, markersize=7, label=layer)
+        axis.set(title=run.label, xlim=(low[0] - margin[0], high[0] + margin[0]), ylim=(low[1] - margin[1], high[1] + margin[1]))
+        axis.set(xlabel="with the picture, dI(X;T) (bits)", ylabel="with the label, dI(T;Y) (bits)")
+        axis.legend(loc="best", fontsize=9)
+    return figure
+
+
+def convergence(runs):
+    """How like its end each layer is over training, and which share of the way there it has done: a row a variant."""
+    shown = [(run, layers) for run, layers in informed(runs) if len(run.information["steps"]) > 1]
+    if not shown:
+        return None
+    figure, axes = plt.subplots(len(shown), 2, squeeze=False, figsize=(WIDTH, 0.5 + 2.4 * len(shown)))
+    for row, (run, layers) in zip(axes, shown):
+        for axis, name in zip(row, ("cka", "progress")):
+            for number, (layer, colour) in enumerate(layer_colours(layers).items()):
+                axis.plot(run.information["steps"], run.information[name][:, number], "o-", color=colour, markersize=3.5, linewidth=1.4, label=layer)
+            axis.set(title=run.label, ylabel={"cka": "CKA with the last moment", "progress": "share of the way done"}[name])
+            axis.margins(x=0.02)
+        row[1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    for axis in axes[-1]:
+        axis.set_xlabel("step of learning")
+    return figure
+
+
 def time_per_phase(runs):
     """Where the time of each phase went, the mean over ranks."""
     rows = [(run, phase) for run in first_of_each_variant(runs) for phase in run.summary.get("phases", []) if phase["seconds"] > 0]

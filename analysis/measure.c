@@ -1,12 +1,14 @@
-/* analysis/measure.c - see measure.h: what a measure is, and the table of them. */
+/* analysis/measure.c - see measure.h: what a measure is, and the tables of them. */
 #include "analysis/measure.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 
 #include "analysis/adversary.h"
 #include "analysis/dump.h"
+#include "analysis/information.h"
 #include "analysis/linear.h"
 #include "core/err.h"
 #include "core/mem.h"
@@ -80,7 +82,6 @@ static int adversary_gain_fresh(const struct subject *s, double *value)
     return cal_adversary_gain_fresh(s->dump, s->attention, FRESH_DRAWS, value);
 }
 
-/* A value that is no number (the correlation of one unit) does not apply either. */
 static const struct {
     const char *name;
     bool (*applies)(const struct subject *s);
@@ -94,34 +95,140 @@ static const struct {
     {"adversary_gain_fresh", has_adversary, adversary_gain_fresh},
 };
 
-static int read_subject(const char *dir, struct subject *s)
+static int read_subject(struct cal_dump *d, struct subject *s)
 {
-    *s = (struct subject){.attention = -1};
-    int err = cal_dump_open(dir, &s->dump);
-    if (err || s->dump->phase < 0)
-        return err;
-    s->attention = cal_adversary_find(s->dump);
-    err = cal_dump_read_all(s->dump, "code", &s->units, &s->code);
-    return err ? err : cal_dump_stimulus(s->dump, "image", &s->pixels, &s->image);
+    *s = (struct subject){.dump = d, .attention = -1};
+    if (d->phase < 0)
+        return CAL_OK;
+    s->attention = cal_adversary_find(d);
+    int err = cal_dump_read_all(d, "code", &s->units, &s->code);
+    return err ? err : cal_dump_stimulus(d, "image", &s->pixels, &s->image);
 }
 
-int cal_measure_run(const char *dir, struct cal_measures *m)
+static int measure_codes(struct cal_dump *d, struct cal_measures *m)
 {
     struct subject s;
-    int err = read_subject(dir, &s);
-    m->n = 0;
+    int err = read_subject(d, &s);
     for (size_t i = 0; !err && i < sizeof table / sizeof *table; i++) {
         double value = NAN;
         if (table[i].applies(&s))
             err = table[i].compute(&s, &value);
-        if (err || !isfinite(value))
-            continue;
-        CAL_ASSERT(m->n < CAL_MEASURES_MAX);
-        snprintf(m->item[m->n].name, sizeof m->item[m->n].name, "%s", table[i].name);
-        m->item[m->n++].value = value;
+        if (!err)
+            cal_measures_add(m, value, "%s", table[i].name);
     }
     cal_free(s.code);
     cal_free(s.image);
-    cal_dump_close(s.dump);
     return err;
+}
+
+/* ---- what regions read out of what they see, held against the world ---- */
+
+/* 1 where the largest of the logits is that of the label, the first of equals. */
+static double is_right(const float *logits, int cols, const float *label)
+{
+    int best = 0;
+    for (int c = 1; c < cols; c++)
+        if (logits[c] > logits[best])
+            best = c;
+    return (float)best == *label;
+}
+
+/* Length that two stretches have in common, given by centre and size. */
+static double common(double centre_a, double size_a, double centre_b, double size_b)
+{
+    double from = fmax(centre_a - size_a / 2, centre_b - size_b / 2), to = fmin(centre_a + size_a / 2, centre_b + size_b / 2);
+    return fmax(0, to - from);
+}
+
+/* Intersection over union of boxes: centre x, centre y, width, height. A guess of no size overlaps with nothing. */
+static double overlap(const float *guess, int cols, const float *box)
+{
+    (void)cols;
+    double width = fmax(0, (double)guess[2]), height = fmax(0, (double)guess[3]);
+    double both =
+        common((double)guess[0], width, (double)box[0], (double)box[2]) * common((double)guess[1], height, (double)box[1], (double)box[3]);
+    double either = width * height + (double)box[2] * (double)box[3] - both;
+    return either > 0 ? both / either : 0;
+}
+
+/* A variable, the slice of the stimulus that it guesses, and the mean over frames of the score. */
+struct readout {
+    const char *variable, *slice, *measure;
+    int cols; /* that the variable must have; 0: any */
+    double (*score)(const float *guess, int cols, const float *truth);
+};
+
+static const struct readout readouts[] = {
+    {"logits", "label", "accuracy", 0, is_right},
+    {"box", "box", "miou", 4, overlap},
+};
+
+static int score_region(const struct cal_dump *d, const struct readout *o, int region, const float *truth, int truth_cols, double *mean)
+{
+    float *guess;
+    int cols;
+    int err = cal_dump_read(d, region, o->variable, &cols, &guess);
+    if (err)
+        return err;
+    double sum = 0;
+    if (o->cols && cols != o->cols)
+        err = cal_fail(CAL_EINPUT, "%s: %s recorded %d columns of `%s`, expected %d", d->dir, d->graph->region[region]->name, cols,
+                       o->variable, o->cols);
+    for (size_t i = 0; !err && i < d->frames; i++)
+        sum += o->score(guess + i * (size_t)cols, cols, truth + i * (size_t)truth_cols);
+    *mean = sum / (double)d->frames;
+    cal_free(guess);
+    return err;
+}
+
+/* A measure a region, and that of the last region under the measure's own name: the whole system's. */
+static int measure_readout(struct cal_dump *d, const struct readout *o, struct cal_measures *m)
+{
+    int phase = cal_dump_find(d, o->variable, true), cols;
+    if (phase < 0)
+        return CAL_OK;
+    float *truth = NULL;
+    double mean = NAN;
+    int err = cal_dump_turn(d, phase);
+    if (!err)
+        err = cal_dump_stimulus(d, o->slice, &cols, &truth);
+    for (int r = 0; !err && truth && r < d->graph->n_regions; r++)
+        if (cal_dump_has(d, r, o->variable)) {
+            err = score_region(d, o, r, truth, cols, &mean);
+            if (!err)
+                cal_measures_add(m, mean, "%s.%s", o->measure, d->graph->region[r]->name);
+        }
+    if (!err)
+        cal_measures_add(m, mean, "%s", o->measure);
+    cal_free(truth);
+    return err;
+}
+
+/* ---- all ---- */
+
+int cal_measure_run(const char *dir, struct cal_measures *m)
+{
+    struct cal_dump *d;
+    m->n = 0;
+    int err = cal_dump_open(dir, &d);
+    if (!err)
+        err = measure_codes(d, m);
+    for (size_t i = 0; !err && i < sizeof readouts / sizeof *readouts; i++)
+        err = measure_readout(d, &readouts[i], m);
+    if (!err)
+        err = cal_information_measure(d, m);
+    cal_dump_close(d);
+    return err;
+}
+
+void cal_measures_add(struct cal_measures *m, double value, const char *format, ...)
+{
+    if (!isfinite(value))
+        return;
+    CAL_ASSERT(m->n < CAL_MEASURES_MAX);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(m->item[m->n].name, sizeof m->item[m->n].name, format, arguments);
+    va_end(arguments);
+    m->item[m->n++].value = value;
 }

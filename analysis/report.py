@@ -26,6 +26,19 @@ th:first-child, td:first-child { text-align: left } pre { background: #f6f6f6; p
 
 CAPTIONS = {
     "learning": ("Learning", "What the regions log while they learn."),
+    "readouts": ("What each region reads out", "Each region's own head, on held-out samples; with several seeds mean and sample standard deviation."),
+    "information": (
+        "Mutual information between layers",
+        "Matrix-based, of the first samples of the probe, less its mean over three shuffles: dI. The first seed of each variant. The raw values are mostly bias; they are in figures/information.h5.",
+    ),
+    "plane": (
+        "Information plane",
+        "dI with the picture against dI with the label, over training; the open dot is the first moment, the full one the last. dI shrinks by construction as a layer's entropy nears log2 of the number of samples.",
+    ),
+    "convergence": (
+        "Convergence of the layers",
+        "Linear-centred alignment of each layer's Gram matrix with its last one. A learning rate that falls to zero makes all layers arrive together: read the order early.",
+    ),
     "preferred": (
         "Preferred stimuli",
         "One tile a unit: what gradient ascent on its code finds from many random starts. Grey is zero, each tile by its own scale.",
@@ -37,7 +50,10 @@ CAPTIONS = {
 
 def draw(runs, folder):
     """Draw what there is into folder/figures -> {name: PNG bytes}."""
-    drawers = {"learning": figures.learning, "preferred": figures.preferred, "correlation": figures.correlation, "time": figures.time_per_phase}
+    drawers = {
+        "learning": figures.learning, "readouts": figures.readouts, "information": figures.cross_information, "plane": figures.information_plane,
+        "convergence": figures.convergence, "preferred": figures.preferred, "correlation": figures.correlation, "time": figures.time_per_phase,
+    }
     os.makedirs(os.path.join(folder, "figures"), exist_ok=True)
     pictures = {}
     for name, drawer in drawers.items():

@@ -9,8 +9,9 @@ from collections import namedtuple
 import h5py
 import numpy as np
 
-# One run. metrics: {region: {name: array over lines}}; codes: {region: frames x units}; sheet: units x height x width or None.
-Run = namedtuple("Run", "path label summary used metrics codes sheet")
+# One run. metrics: {region: {name: array over lines}}; codes: {region: frames x units}; sheet: units x height x width or None; information: None or
+# {dataset: array}, as analysis/information.h has them, and "nodes": their names.
+Run = namedtuple("Run", "path label summary used metrics codes sheet information")
 
 
 class BadRun(Exception):
@@ -43,7 +44,7 @@ def read_run(path):
         with open(os.path.join(path, "used.yml"), encoding="utf-8") as file:
             used = file.read()
     label = f"{summary.get('variant', '?')}, seed {summary.get('seed', '?')}"
-    return Run(path, label, summary, used, read_metrics(path), read_codes(path), read_sheet(path))
+    return Run(path, label, summary, used, read_metrics(path), read_codes(path), read_sheet(path), read_information(path))
 
 
 def read_json(path):
@@ -97,5 +98,17 @@ def read_sheet(path):
     try:
         with h5py.File(file_name, "r") as file:
             return file["sheet"][:]
+    except (OSError, KeyError) as error:
+        raise BadRun(f"{file_name}: {error}") from error
+
+
+def read_information(path):
+    file_name = os.path.join(path, "figures", "information.h5")
+    if not os.path.exists(file_name):
+        return None
+    try:
+        with h5py.File(file_name, "r") as file:
+            nodes = file["mutual"].attrs["nodes"]
+            return {name: file[name][:] for name in file} | {"nodes": (nodes.decode() if isinstance(nodes, bytes) else str(nodes)).split(" ")}
     except (OSError, KeyError) as error:
         raise BadRun(f"{file_name}: {error}") from error

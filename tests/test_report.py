@@ -74,6 +74,30 @@ def gabors(rng):
     return wave * np.exp(-(x**2 + y**2) / (2 * (2 + scale) ** 2)) * rng.uniform(0.1, 10, (REGIONS * UNITS, 1, 1))
 
 
+def write_chain_run(path, variant, seed, rng, regions=("S1", "S2", "S3", "S4"), layers=None, boxes=False, moments=5):
+    """A run of classifiers in a chain: its measures, and the matrices of analysis/information.h. Layers converge from the first on."""
+    os.makedirs(os.path.join(path, "figures"))
+    layers = list(layers or regions)
+    measures = {f"accuracy.{region}": 0.85 + 0.04 * depth - 0.002 * seed for depth, region in enumerate(regions)}
+    measures |= {f"miou.{region}": 0.6 + 0.05 * depth for depth, region in enumerate(regions)} if boxes else {}
+    with open(os.path.join(path, "summary.json"), "w", encoding="utf-8") as file:
+        json.dump({"experiment": "chain", "variant": variant, "seed": seed, "steps": 312, "ranks": 4, "version": "0.1.0", "measures": measures}, file)
+    depth, time = np.arange(1, len(layers) + 1), np.linspace(0, 1, moments)[:, None]
+    debiased = np.zeros((moments, len(layers) + 2, len(layers) + 2))
+    for moment in range(moments):
+        known = np.array([1.4, *(1.2 - 0.12 * depth), 0.7])
+        debiased[moment] = np.minimum.outer(known, known) * np.exp(-0.3 * np.abs(np.subtract.outer(np.arange(len(known)), np.arange(len(known)))))
+        debiased[moment, 0, 1:-1] = debiased[moment, 1:-1, 0] = 0.28 - 0.02 * depth - 0.1 * time[moment] * depth / len(layers)
+        debiased[moment, -1, 1:-1] = debiased[moment, 1:-1, -1] = 0.25 + 0.4 * (1 - np.exp(-3 * time[moment])) * depth / len(layers)
+    progress = 1 - (1 - time) ** (5 / depth)
+    with h5py.File(os.path.join(path, "figures", "information.h5"), "w") as file:
+        file["steps"] = np.arange(moments) * 78
+        for name, values in (("entropy", 4 + debiased[:, 0]), ("mutual", 3 + debiased), ("shuffled", 3 + 0 * debiased), ("debiased", debiased)):
+            file[name] = values + 0.003 * rng.normal(size=values.shape)
+        file["progress"], file["cka"], file["markov"] = progress, progress + (1 - progress) * (0.9 - 0.12 * depth), np.zeros(moments)
+        file["mutual"].attrs["nodes"] = np.bytes_(" ".join(["image", *layers, "label"]))
+
+
 def report(folder):
     command = [sys.executable, os.path.join(ROOT, "analysis", "report.py"), folder]
     return subprocess.run(command, capture_output=True, text=True, check=False)
@@ -123,6 +147,58 @@ class Report(unittest.TestCase):
         self.assertEqual(n_pictures, 4)
         self.assertTrue("0.215 ± 0.007" in text)
         self.assertLess(text.index("<th>minimax"), text.index("<th>control"))
+
+    def test_chain(self):
+        path = os.path.join(self.path, "run")
+        write_chain_run(path, "sequential", 1, self.rng, boxes=True)
+        result = report(path)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        text, n_pictures = self.pictures_of(path)
+        self.assertEqual(n_pictures, 4)
+        made = [name for name in sorted(os.listdir(os.path.join(path, "figures"))) if name.endswith(".png")]
+        self.assertEqual(made, ["convergence.png", "information.png", "plane.png", "readouts.png"])
+        self.assertIn("Information plane", text)
+
+    def test_chains_compared(self):
+        table = {}
+        for variant, more in (("sequential", {}), ("simultaneous", {}), ("backprop", {"regions": ["net"], "layers": [f"net.{i}" for i in range(1, 5)]})):
+            for seed in (1, 2, 3):
+                write_chain_run(os.path.join(self.path, variant, f"seed-{seed}"), variant, seed, self.rng, **more)
+            table[variant] = {"accuracy": {"mean": 0.97, "sd": 0.001, "values": [0.97, 0.969, 0.971]}}
+        with open(os.path.join(self.path, "compare.json"), "w", encoding="utf-8") as file:
+            json.dump(table, file)
+        result = report(self.path)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertEqual(self.pictures_of(self.path)[1], 4)
+
+    def test_chain_of_one_moment(self):
+        path = os.path.join(self.path, "run")
+        write_chain_run(path, "sequential", 1, self.rng, moments=1)
+        self.assertEqual(report(path).returncode, 0)
+        self.assertFalse(os.path.exists(os.path.join(path, "figures", "convergence.png")))
+        self.assertEqual(self.pictures_of(path)[1], 3)
+
+    def test_bars_are_the_mean_over_seeds(self):
+        for seed in (1, 3):
+            write_chain_run(os.path.join(self.path, f"seed-{seed}"), "sequential", seed, self.rng)
+        figure = figures.readouts([rundir.read_run(os.path.join(self.path, f"seed-{seed}")) for seed in (1, 3)])
+        heights = [bar.get_height() for bar in figure.axes[0].patches]
+        figures.plt.close(figure)
+        np.testing.assert_allclose(heights, [84.6, 88.6, 92.6, 96.6])
+
+    def test_reading_information(self):
+        write_chain_run(self.path + "/run", "sequential", 1, self.rng)
+        information = rundir.read_run(self.path + "/run").information
+        self.assertEqual(information["nodes"], ["image", "S1", "S2", "S3", "S4", "label"])
+        self.assertEqual(information["debiased"].shape, (5, 6, 6))
+        os.truncate(self.path + "/run/figures/information.h5", 500)
+        with self.assertRaisesRegex(rundir.BadRun, "information.h5"):
+            rundir.read_run(self.path + "/run")
+
+    def test_pick_keeps_both_ends(self):
+        self.assertEqual(figures.pick(12, 5), [0, 3, 6, 8, 11])
+        self.assertEqual(figures.pick(3, 5), [0, 1, 2])
+        self.assertEqual(figures.pick(1, 5), [0])
 
     def test_run_that_recorded_nothing(self):
         with open(os.path.join(self.path, "summary.json"), "w", encoding="utf-8") as file:
