@@ -12,6 +12,7 @@ import io
 import os
 import sys
 
+import contact
 import figures
 import rundir
 
@@ -25,6 +26,7 @@ th:first-child, td:first-child { text-align: left } pre { background: #f6f6f6; p
 """
 
 CAPTIONS = {
+    "stimulus": ("Stimulus", "The first samples of the training split, as they are without noise."),
     "learning": ("Learning", "What the regions log while they learn."),
     "readouts": ("What each region reads out", "Each region's own head, on held-out samples; with several seeds mean and sample standard deviation."),
     "information": (
@@ -48,9 +50,16 @@ CAPTIONS = {
 }
 
 
+def stimulus(runs):
+    """The contact sheet of the first run."""
+    path = os.path.join(runs[0].path, "figures", "stimulus.h5")
+    return contact.sheet(path) if os.path.exists(path) else None
+
+
 def draw(runs, folder):
     """Draw what there is into folder/figures -> {name: PNG bytes}."""
     drawers = {
+        "stimulus": stimulus,
         "learning": figures.learning, "readouts": figures.readouts, "information": figures.cross_information, "plane": figures.information_plane,
         "convergence": figures.convergence, "preferred": figures.preferred, "correlation": figures.correlation, "time": figures.time_per_phase,
     }

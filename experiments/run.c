@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "analysis/contact.h"
 #include "analysis/sheet.h"
 #include "core/clock.h"
 #include "core/err.h"
@@ -212,6 +213,8 @@ static int measure(const char *dir, const struct cal_experiment *e, const struct
     int err = cal_measure_run(dir, m);
     if (!err)
         err = cal_sheet_write(dir);
+    if (!err)
+        err = cal_contact_write(dir, e);
     if (!err)
         err = cal_summary_write(dir, e, summary, m);
     if (!err) {

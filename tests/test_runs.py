@@ -551,6 +551,16 @@ phases: {train: {steps: 1000000, learn: all}}
 log: {every: 5}
 """
 
+    def test_check_predicts_the_memory(self):
+        patches = os.path.join(os.path.dirname(DATA), "..", "..", "experiments", "bhn-patches.yaml")
+        short = ("--set", "phases.train.steps=2", "--set", "phases.probe.steps=40")
+        used = summary(self.run_it("a", patches, "minimax", *short, ranks=9))["memory_max_bytes"]
+        output = call([CALLOSUM, "check", patches, *short]).stdout
+        sizes = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+        rows = [line.split() for line in output.split("rank ")[-1].splitlines()[1:]]
+        predicted = max(float(number) * sizes[unit] for _, number, unit in rows)
+        self.assertLess(abs(used / predicted - 1), 0.05)
+
     def test_resident_memory_is_what_check_predicts(self):
         path = os.path.join(self.dir, "memory.yaml")
         with open(path, "w", encoding="utf-8") as f:
@@ -603,16 +613,6 @@ class Commands(Case):
             f.write(json.dumps({**before, "measures": {"other": 1}}).encode())
         self.assertEqual(call([CALLOSUM, "measure", run]).returncode, 0)
         self.assertEqual(summary(run), before)
-
-    def test_check_predicts_the_memory(self):
-        patches = os.path.join(os.path.dirname(DATA), "..", "..", "experiments", "bhn-patches.yaml")
-        short = ("--set", "phases.train.steps=2", "--set", "phases.probe.steps=40")
-        used = summary(self.run_it("a", patches, "minimax", *short, ranks=9))["memory_max_bytes"]
-        output = call([CALLOSUM, "check", patches, *short]).stdout
-        sizes = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
-        rows = [line.split() for line in output.split("rank ")[-1].splitlines()[1:]]
-        predicted = max(float(number) * sizes[unit] for _, number, unit in rows)
-        self.assertLess(abs(used / predicted - 1), 0.05)
 
 
 if __name__ == "__main__":
