@@ -21,6 +21,7 @@ import numpy
 DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data", "runs")
 STAR = os.path.join(DATA, "star.yaml")
 CHAIN = os.path.join(DATA, "chain.yaml")
+STAGES = os.path.join(DATA, "stages.yaml")
 CALLOSUM = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else ""
 MPIRUN = "mpirun -q --mca odls_base_sigkill_timeout 0 --oversubscribe --bind-to none --mca mpi_yield_when_idle 1 --mca pml ob1 --mca btl self,vader".split()
 ENVIRONMENT = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
@@ -161,6 +162,66 @@ class Delays(Case):
         run = self.run_it("a", CHAIN, "simultaneous", ranks=5)
         messages = summary(run)["ledger"]["messages"]
         self.assertEqual(messages, 4 * 12 + 1 * 5 + 4 * 6)  # while only B learns, A alone is awake beside it
+
+
+class Stages(Case):
+    """A chain of learning stages, in every mode."""
+
+    def weights(self, run, region="*"):
+        out = {}
+        for path in glob.glob(os.path.join(newest(run), region + ".h5")):
+            with h5py.File(path) as f:
+                out[os.path.basename(path)] = {name: numpy.array(f["state"][name]).tobytes() for name in f["state"]}
+        self.assertTrue(out)
+        return out
+
+    def activity(self, run):
+        out = {}
+        for path in glob.glob(os.path.join(run, "activity", "probe.S*.h5")):
+            with h5py.File(path) as f:
+                (name,) = f["report"]
+                out[os.path.basename(path)] = numpy.array(f["report"][name]["data"]).tobytes()
+        self.assertTrue(out)
+        return out
+
+    def test_a_drained_pipeline_equals_simultaneous(self):
+        """Labels, random keys and schedules go by presentation, not by wall step: the same weights and activity, bit for bit."""
+        one, other = self.run_it("a", STAGES, "simultaneous"), self.run_it("b", STAGES, "pipeline", ranks=3)
+        self.assertEqual(self.weights(one), self.weights(other))
+        self.assertEqual(self.activity(one), self.activity(other))
+
+    def test_the_same_bits_on_any_ranks(self):
+        for variant in ("simultaneous", "pipeline", "sequential", "random"):
+            with self.subTest(variant):
+                reference = self.run_it("single", STAGES, variant)
+                self.assert_equal_runs(reference, self.run_it("full", STAGES, variant, ranks=3))
+                self.assert_equal_runs(reference, self.run_it("two", STAGES, variant, "--ranks", "2", ranks=2))
+
+    def test_a_pipeline_stopped_and_resumed(self):
+        reference = self.run_it("whole", STAGES, "pipeline")
+        out = os.path.join(self.dir, "stopped")
+        for step in range(1, 100):
+            result = call(command(STAGES, "--variant", "pipeline", "--out", out, "--resume", "--max-time", "0.0001"))
+            self.assertIn(result.returncode, (0, 6), result.stderr)
+            if result.returncode == 0:
+                break
+        self.assertGreater(step, 3)
+        self.assert_equal_runs(reference, os.path.join(out, "pipeline", "seed-1"))
+
+    def test_frozen_stages_stand_still_and_idle_ones_sleep(self):
+        whole = self.run_it("whole", STAGES, "sequential")
+        only_one = ("--set", "phases={one: {steps: 10, learn: S1}, probe: {steps: 5, learn: none, stimulus: held-out, record: {S*: [logits]}}}")
+        first = self.run_it("first", STAGES, "simultaneous", *only_one)
+        self.assertEqual(self.weights(whole, "S1"), self.weights(first, "S1"))
+        self.assertEqual(summary(first)["ledger"]["messages"], 2 * 5)  # while S1 learns alone nothing crosses
+        self.assertEqual(summary(whole)["ledger"]["messages"], 10 + 2 * 10 + 2 * 5)
+
+    def test_every_mode_is_measured(self):
+        for variant, names in (("simultaneous", ("accuracy.S3", "miou.S1", "information.S2.y_debiased", "cka.order")),
+                               ("backprop", ("accuracy.net", "miou", "entropy.net.3"))):
+            measures = summary(self.run_it("a", STAGES, variant))["measures"]
+            for name in names:
+                self.assertIn(name, measures)
 
 
 class Resume(Case):
