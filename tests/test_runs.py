@@ -46,6 +46,27 @@ def summary(run):
     return json.loads(read(os.path.join(run, "summary.json")))
 
 
+def processes(text, program=""):
+    """Numbers of the processes whose command line has the text in it and starts with the program, lowest first."""
+    found = []
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            line = read(path).replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # gone meanwhile
+        if text in line and line.startswith(program):
+            found.append(int(path.split("/")[2]))
+    return sorted(found)
+
+
+def kill_all(text):
+    for pid in processes(text):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
 def newest(run):
     return sorted(glob.glob(os.path.join(run, "checkpoint", "step-?????????")))[-1]
 
@@ -239,7 +260,7 @@ class Resume(Case):
                 time.sleep(0.002)
             time.sleep(chance.uniform(0, 0.03))
             if process.poll() is None:
-                subprocess.run(["pkill", "-KILL", "-f", out], check=False)
+                kill_all(out)
                 kills += 1
             process.wait(timeout=60)
         result = call(words)
@@ -470,8 +491,7 @@ class OneRankFails(Case):
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while process.poll() is None and not glob.glob(os.path.join(out, "*/*/checkpoint/step-?????????")):
             time.sleep(0.02)
-        one = subprocess.run(["pgrep", "-f", f"^{CALLOSUM} .*{out}"], capture_output=True, text=True, check=True).stdout.split()[2]
-        os.kill(int(one), signal.SIGKILL)
+        os.kill(processes(out, CALLOSUM)[2], signal.SIGKILL)
         self.assertNotEqual(process.wait(timeout=60), 0)
 
 
@@ -636,13 +656,13 @@ log: {every: 5}
             while process.poll() is None and not (os.path.exists(metrics) and os.path.getsize(metrics)):
                 time.sleep(0.01)
             resident = {}
-            for pid in subprocess.run(["pgrep", "-f", f"^{CALLOSUM} run {path}"], capture_output=True, text=True, check=True).stdout.split():
+            for pid in processes(path, CALLOSUM):
                 rank = re.search(rb"OMPI_COMM_WORLD_RANK=(\d+)", read(f"/proc/{pid}/environ"))[1]
                 resident[int(rank)] = 1024 * int(re.search(rb"VmRSS:\s*(\d+)", read(f"/proc/{pid}/status"))[1])
         finally:
             process.kill()
             process.wait()
-            subprocess.run(["pkill", "-KILL", "-f", out], check=False)
+            kill_all(out)
         cortex, null = 1, 3
         self.assertLess(abs((resident[cortex] - resident[null]) / (predicted[cortex] - predicted[null]) - 1), 0.2)
 

@@ -186,6 +186,8 @@ int cal_net_forward(struct cal_region *r, const struct cal_step *s, const struct
     for (int i = 0; i <= last; i++) {
         float *y = i < last ? t->block[i + 1].x : out[0];
         cal_block_forward(&k->block[i], &t->block[i], gathers(s), y, k->scratch);
+        if (!cal_all_finite(t->block[i].variance, (size_t)k->shape.block[i].channels)) /* ReLU may hide it in y */
+            return cal_fail(CAL_ENUMERICS, "block %d: a convolution is infinite or no number", i + 1);
         if (s->record >> (GAP + i) & 1)
             average(&k->block[i], y, t->gap[i]);
     }
