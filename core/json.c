@@ -115,12 +115,6 @@ void cal_json_integer(struct cal_json *j, const char *key, int64_t value)
     fprintf(j->out, "%" PRId64, value);
 }
 
-void cal_json_bool(struct cal_json *j, const char *key, bool value)
-{
-    place(j, key);
-    fputs(value ? "true" : "false", j->out);
-}
-
 int cal_json_finish(struct cal_json *j)
 {
     CAL_ASSERT(j->depth == 0);

@@ -30,7 +30,6 @@ void cal_json_end(struct cal_json *j); /* of the innermost object or array */
 void cal_json_string(struct cal_json *j, const char *key, const char *value); /* NULL: null */
 void cal_json_number(struct cal_json *j, const char *key, double value);
 void cal_json_integer(struct cal_json *j, const char *key, int64_t value);
-void cal_json_bool(struct cal_json *j, const char *key, bool value);
 
 /* End the line, flush, and say whether all went well: CAL_OK, or CAL_EIO with the system's reason. All objects and arrays have
  * been ended (asserted). After it the next value may begin: one a line. */

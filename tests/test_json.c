@@ -42,12 +42,10 @@ static void write_all_kinds(struct cal_json *j)
     cal_json_string(j, "name", "V.3");
     cal_json_integer(j, "step", INT64_MIN);
     cal_json_number(j, "loss", 0.25);
-    cal_json_bool(j, "collapsed", false);
     cal_json_object(j, "measures");
     cal_json_end(j);
     cal_json_array(j, "values");
     cal_json_number(j, NULL, 1);
-    cal_json_bool(j, NULL, true);
     cal_json_array(j, NULL);
     cal_json_integer(j, NULL, 2);
     cal_json_end(j);
@@ -60,16 +58,16 @@ static void one_line_for_a_line_of_metrics(void **state)
 {
     (void)state;
     expect(write_all_kinds, false,
-           "{\"name\": \"V.3\", \"step\": -9223372036854775808, \"loss\": 0.25, \"collapsed\": false, \"measures\": {}, "
-           "\"values\": [1, true, [2]], \"note\": null}\n");
+           "{\"name\": \"V.3\", \"step\": -9223372036854775808, \"loss\": 0.25, \"measures\": {}, "
+           "\"values\": [1, [2]], \"note\": null}\n");
 }
 
 static void a_member_a_line_for_people(void **state)
 {
     (void)state;
     expect(write_all_kinds, true,
-           "{\n  \"name\": \"V.3\",\n  \"step\": -9223372036854775808,\n  \"loss\": 0.25,\n  \"collapsed\": false,\n  \"measures\": {},\n"
-           "  \"values\": [\n    1,\n    true,\n    [\n      2\n    ]\n  ],\n  \"note\": null\n}\n");
+           "{\n  \"name\": \"V.3\",\n  \"step\": -9223372036854775808,\n  \"loss\": 0.25,\n  \"measures\": {},\n"
+           "  \"values\": [\n    1,\n    [\n      2\n    ]\n  ],\n  \"note\": null\n}\n");
 }
 
 static void write_awkward_text(struct cal_json *j)

@@ -158,11 +158,6 @@ int cal_batches_get(struct cal_batches *b, const struct cal_view *view, long pre
     return CAL_OK;
 }
 
-size_t cal_batches_bytes(const struct cal_batches *b)
-{
-    return (size_t)b->depth * entry_floats(&b->s->spec) * sizeof(float);
-}
-
 /* FNV-1a (Fowler, Noll, Vo) on words of 64 bits, two floats each, the last one of a slice filled with zeros. A multiplication carries
  * nothing downwards, so the upper half is folded into the lower after each word. `before` chains batches; start with 0. */
 static uint64_t hash_word(uint64_t hash, uint64_t word)

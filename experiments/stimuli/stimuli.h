@@ -20,6 +20,5 @@ void cal_batches_destroy(struct cal_batches *b);
 int cal_batches_get(struct cal_batches *b, const struct cal_view *view, long presentation, const struct cal_rep **rep);
 /* FNV-1a over all slices of a batch: what recorded runs are checked against. */
 uint64_t cal_rep_hash(const struct cal_rep *rep, uint64_t before);
-size_t cal_batches_bytes(const struct cal_batches *b);
 
 #endif
