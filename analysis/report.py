@@ -26,7 +26,7 @@ th:first-child, td:first-child { text-align: left } pre { background: #f6f6f6; p
 """
 
 CAPTIONS = {
-    "stimulus": ("Stimulus", "The first samples of the training split, as they are without noise."),
+    "stimulus": ("Stimulus", "The first samples of the training split, without the noise of the views."),
     "learning": ("Learning", "What the regions log while they learn."),
     "readouts": ("What each region reads out", "Each region's own head, on held-out samples; with several seeds mean and sample standard deviation."),
     "information": (
