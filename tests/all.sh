@@ -13,8 +13,8 @@ tests()
 
 tests -C build --timeout-multiplier 2
 
-# AddressSanitizer and UndefinedBehaviorSanitizer, for what runs in one process.
-[ -f build-asan/build.ninja ] || meson setup build-asan --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false ${CI:+--werror} || exit 1
+# AddressSanitizer and UndefinedBehaviorSanitizer, for what runs in one process. Without --werror: their checks make gcc see paths that are none.
+[ -f build-asan/build.ninja ] || meson setup build-asan --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false || exit 1
 tests -C build-asan --timeout-multiplier 4 --suite unit --suite kernels --suite runs-single
 
 awk '/^(Ok|Expected Fail): +[0-9]+/ {passed += $NF}
