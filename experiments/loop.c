@@ -261,13 +261,18 @@ static int check_finite(const struct cal_region *r)
     return CAL_OK;
 }
 
+static void check_hosts(struct turn *t)
+{
+    for (int i = 0; i < t->s->n_hosts; i++)
+        note(t, check_finite(t->s->host[i].region));
+}
+
 /* A set, unless somebody's mathematics has failed by now, even in the very last step: then that error, told by all. Collective. */
 static int save(struct turn *t)
 {
     struct cal_sim *s = t->s;
     double start = cal_now_s();
-    for (int i = 0; i < s->n_hosts; i++)
-        note(t, check_finite(s->host[i].region));
+    check_hosts(t);
     int err = cal_agree(s->world, own_error(t));
     if (!err)
         err = cal_agree(s->world, cal_recorder_flush(s));
@@ -351,6 +356,7 @@ static int finish_segment(struct turn *t)
     add_exchange_times(t);
     note(t, cal_recorder_close(s));
     note(t, cal_metrics_log(s));
+    check_hosts(t);
     int err = cal_agree(s->world, own_error(t)); /* what no word carried any more */
     if (!err && t->segment->last)
         err = cal_agree(s->world, cal_world_rank(s->world) == 0 ? cal_recorder_masters(s) : CAL_OK);

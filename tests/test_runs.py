@@ -485,6 +485,14 @@ class OneRankFails(Case):
                 for name in f["state"]:
                     self.assertTrue(numpy.isfinite(f["state"][name]).all(), f"{path}: {name}")
 
+    def test_weights_that_overflow_in_the_last_step_are_told(self):
+        """Nobody looks at them any more: the loss was finite, and there is no next step."""
+        out = os.path.join(self.dir, "o")
+        result = call(command(STAR, "--out", out, "--set", "regions.V.optimiser.rate=1000", "--set", "regions.attention.optimiser.rate=1000",
+                              "--set", "phases.train.steps=4", "--set", "phases.probe.steps=0", "--set", "checkpoint.every=0", ranks=5))
+        self.assert_one_line(result, 5, "holds NaN or infinity")
+        self.assertEqual(glob.glob(os.path.join(out, "minimax/seed-1/checkpoint/step-*")), [])
+
     def test_a_rank_that_dies_ends_the_job(self):
         out = os.path.join(self.dir, "o")
         process = subprocess.Popen(command(STAR, "--out", out, "--set", "phases.train.steps=1000000", ranks=5), env=ENVIRONMENT,
