@@ -221,10 +221,11 @@ static inline void net_restore(struct cal_region *r, const char *state)
 struct net_reference {
     const struct cal_net *net;
     const struct net_world *world;
-    const float *input;                                            /* of the first block */
-    bool running;                                                  /* statistics: the running ones */
-    double *array[NET_ARRAYS_MAX];                                 /* as the layout counts */
-    double *gap[CAL_NET_BLOCKS_MAX], *map, *pooled, *logits, *box; /* of the last call of net_reference_loss() */
+    const float *input;            /* of the first block */
+    bool running;                  /* statistics: the running ones */
+    double *array[NET_ARRAYS_MAX]; /* as the layout counts */
+    double *gap[CAL_NET_BLOCKS_MAX], *map, *top, *pooled, *logits,
+        *box; /* of the last call of net_reference_loss(); map: sent, top: read */
     int right;
 };
 
@@ -248,9 +249,9 @@ static inline void net_reference_init(struct net_reference *f, const struct net_
 
 static inline void net_reference_forget(struct net_reference *f)
 {
-    double **made[] = {&f->map, &f->pooled, &f->logits, &f->box};
-    for (int i = 0; i < CAL_NET_BLOCKS_MAX + 4; i++) {
-        double **at = i < 4 ? made[i] : &f->gap[i - 4];
+    double **made[] = {&f->map, &f->top, &f->pooled, &f->logits, &f->box};
+    for (int i = 0; i < CAL_NET_BLOCKS_MAX + 5; i++) {
+        double **at = i < 5 ? made[i] : &f->gap[i - 5];
         cal_free(*at);
         *at = NULL;
     }
@@ -263,11 +264,15 @@ static inline void net_reference_finish(struct net_reference *f)
         cal_free(f->array[k]);
 }
 
-/* The reference's array of that name, followed by the block's number where blocks have one (number > 0). */
-static inline double *net_reference_array(const struct net_reference *f, const char *name, int number)
+/* The reference's array of that name: block i's, or the readout's (-1). */
+static inline double *net_reference_array(const struct net_reference *f, const char *name, int i)
 {
+    const struct cal_net_shape *shape = &f->net->shape;
     char full[32];
-    snprintf(full, sizeof full, number ? "%s%d" : "%s", name, number);
+    if (i >= shape->body)
+        snprintf(full, sizeof full, "%s.head", name);
+    else
+        snprintf(full, sizeof full, i >= 0 && shape->numbered ? "%s%d" : "%s", name, i + 1);
     const struct cal_array *a = net_find(&f->net->base, full);
     if (!a)
         cal_die(CAL_EINTERNAL, "%s has no array `%s`", f->net->base.name, full);
@@ -278,18 +283,17 @@ static inline double *net_reference_array(const struct net_reference *f, const c
 static inline double *net_reference_block(struct net_reference *f, int i, const double *x)
 {
     const struct cal_block *k = &f->net->block[i];
-    int number = f->net->shape.numbered ? i + 1 : 0;
     size_t channels = (size_t)k->conv.out, area = (size_t)cal_block_height(k) * (size_t)cal_block_width(k);
     double *a = cal_alloc((size_t)k->conv.batch * channels * (size_t)(k->conv.height * k->conv.width) * sizeof *a);
     double *y = cal_alloc(cal_block_out_floats(k) * sizeof *y), *statistics = cal_alloc(2 * channels * sizeof *statistics);
     double *mean = statistics, *variance = statistics + channels;
-    cal_conv_forward_twin(&k->conv, x, net_reference_array(f, "w", number), a);
+    cal_conv_forward_twin(&k->conv, x, net_reference_array(f, "w", i), a);
     if (f->running) {
-        mean = net_reference_array(f, "mean", number);
-        variance = net_reference_array(f, "variance", number);
+        mean = net_reference_array(f, "mean", i);
+        variance = net_reference_array(f, "variance", i);
     } else
         cal_norm_statistics_twin(&k->norm, a, mean, variance);
-    cal_norm_forward_twin(&k->norm, a, mean, variance, net_reference_array(f, "gamma", number), net_reference_array(f, "beta", number), y);
+    cal_norm_forward_twin(&k->norm, a, mean, variance, net_reference_array(f, "gamma", i), net_reference_array(f, "beta", i), y);
     f->gap[i] = cal_alloc((size_t)k->conv.batch * channels * sizeof *y);
     for (size_t m = 0; m < (size_t)k->conv.batch * channels; m++)
         for (size_t p = 0; p < area; p++)
@@ -308,7 +312,8 @@ static inline double net_reference_readout(struct net_reference *f)
     double *label = net_doubles(f->world->label, (size_t)n), *box = net_doubles(f->world->box, (size_t)n * CAL_BOX);
     double *unused = cal_alloc((size_t)n * (size_t)(d + classes + CAL_BOX) * sizeof *unused);
     f->logits = cal_alloc((size_t)(n * classes) * sizeof *f->logits);
-    cal_linear_forward_twin(n, d, classes, f->pooled, net_reference_array(f, "head.w", 0), net_reference_array(f, "head.b", 0), f->logits);
+    cal_linear_forward_twin(n, d, classes, f->pooled, net_reference_array(f, "head.w", -1), net_reference_array(f, "head.b", -1),
+                            f->logits);
     double loss = cal_cross_entropy_twin(n, classes, f->logits, label, unused, &f->right);
     if (p->local == CAL_LOCAL_SIMILARITY) {
         struct cal_similarity_twin t = {.rows = n, .cols = d, .classes = classes, .p = f->pooled, .label = label, .dp = unused};
@@ -317,7 +322,7 @@ static inline double net_reference_readout(struct net_reference *f)
     }
     if (p->boxes) {
         f->box = cal_alloc((size_t)n * CAL_BOX * sizeof *f->box);
-        cal_linear_forward_twin(n, d, CAL_BOX, f->pooled, net_reference_array(f, "box.w", 0), net_reference_array(f, "box.b", 0), f->box);
+        cal_linear_forward_twin(n, d, CAL_BOX, f->pooled, net_reference_array(f, "box.w", -1), net_reference_array(f, "box.b", -1), f->box);
         loss += 5 * cal_smooth_l1_twin(n, CAL_BOX, 0.1, f->box, box, unused);
     }
     struct cal_entropy_twin t = {
@@ -341,10 +346,13 @@ static inline double net_reference_loss(struct net_reference *f)
         double *y = net_reference_block(f, i, x);
         cal_free(x);
         x = y;
+        if (i == net->shape.body - 1)
+            f->map =
+                memcpy(cal_alloc(cal_block_out_floats(&net->block[i]) * sizeof *x), x, cal_block_out_floats(&net->block[i]) * sizeof *x);
     }
-    f->map = x;
+    f->top = x;
     f->pooled = cal_alloc((size_t)k->batch * (size_t)k->features * sizeof *x);
-    cal_blocks_forward_twin(k->batch * k->channels, k->height, k->width, f->map, f->pooled);
+    cal_blocks_forward_twin(k->batch * k->channels, k->height, k->width, f->top, f->pooled);
     return net_reference_readout(f);
 }
 
@@ -382,10 +390,10 @@ static inline void net_roughen(struct cal_region *r)
 {
     const char *const names[] = {"gamma", "beta", "head.b", "box.b", "mean"};
     for (int i = 0; i < 5; i++)
-        for (int number = 0; number <= CAL_NET_BLOCKS_MAX; number++) {
+        for (int number = -1; number <= CAL_NET_BLOCKS_MAX; number++) {
             char name[24];
             size_t n;
-            snprintf(name, sizeof name, number ? "%s%d" : "%s", names[i], number);
+            snprintf(name, sizeof name, number < 0 ? "%s.head" : number ? "%s%d" : "%s", names[i], number);
             if (net_find(r, name))
                 net_draw(net_array(r, name, &n), cal_array_count(net_find(r, name)), (unsigned)(100 + 10 * i + number), i ? 0.1f : 1, 0.3f);
         }

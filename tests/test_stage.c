@@ -22,6 +22,7 @@ static const char *const settings[] = {
     "{channels: 2, pool: 1, classes: 3, boxes: true, beta: 0.7}",
     "{channels: 3, pool: 2, classes: 3, local: similarity, beta: 0.2, conditional: true}",
     "{channels: 3, pool: 2, classes: 3, beta: 0.7, alpha: 1.01}",
+    "{channels: 3, pool: 2, classes: 3, head: 2, beta: 0.5}",
 };
 enum { SETTINGS = sizeof settings / sizeof *settings };
 
@@ -115,7 +116,9 @@ static void test_forward(void **state)
 /* Is the array one that a phase which learns `parts` may write? */
 static bool may_change(const char *name, unsigned parts)
 {
-    if (!strncmp(name, "head.", 5) || !strncmp(name, "box.", 4))
+    if (!strcmp(name, "mean.head") || !strcmp(name, "variance.head"))
+        return parts != 0;
+    if (strstr(name, "head") || !strncmp(name, "box.", 4))
         return parts & HEAD;
     if (!strcmp(name, "mean") || !strcmp(name, "variance"))
         return parts & (STATISTICS | BODY);
@@ -127,24 +130,26 @@ static void test_parts(void **state)
 {
     (void)state;
     const unsigned parts[] = {0, HEAD, STATISTICS, BODY, HEAD | STATISTICS, BODY | HEAD, ~0u};
-    for (int i = 0; i < 7; i++) {
+    for (int i = 0; i < 14; i++) {
         struct net_chain c;
         struct net_world w;
-        one(&c, &w, "{channels: 3, pool: 2, classes: 3, boxes: true, optimiser: {kind: adam, rate: 0.01}}");
+        one(&c, &w,
+            i < 7 ? "{channels: 3, pool: 2, classes: 3, boxes: true, optimiser: {kind: adam, rate: 0.01}}"
+                  : "{channels: 3, pool: 2, classes: 3, boxes: true, head: 2, optimiser: {kind: adam, rate: 0.01}}");
         const struct cal_layout *l = &c.region[0]->layout;
         size_t bytes;
         char *before = net_state(c.region[0], &bytes), *at = before;
-        struct cal_step s = net_step(0, parts[i]);
+        struct cal_step s = net_step(0, parts[i % 7]);
         assert_int_equal(net_forward(&c, &s), CAL_OK);
-        if (parts[i])
+        if (parts[i % 7])
             assert_int_equal(net_learn(&c), CAL_OK);
         for (int k = 0; k < l->n; k++) {
             const struct cal_array *a = &l->arrays[k];
             if (a->role != CAL_STATE)
                 continue;
             bool moved = memcmp(at, cal_array_data(a), cal_array_bytes(a)) != 0;
-            if (moved != may_change(a->name, parts[i]))
-                fail_msg("parts %x: `%s` has %s", parts[i], a->name, moved ? "moved" : "not moved");
+            if (moved != may_change(a->name, parts[i % 7]))
+                fail_msg("parts %x: `%s` has %s", parts[i % 7], a->name, moved ? "moved" : "not moved");
             at += cal_array_bytes(a);
         }
         assert_int_equal(at - before, bytes);
@@ -181,8 +186,8 @@ static void test_statistics(void **state)
 static void test_late_gradient(void **state)
 {
     (void)state;
-    const char *const parameters = "{channels: 3, pool: 2, classes: 3, boxes: true, beta: 0.5}";
-    float *kept[7] = {NULL};
+    const char *const parameters = "{channels: 3, pool: 2, classes: 3, head: 2, boxes: true, beta: 0.5}";
+    float *kept[10] = {NULL};
     for (int late = 0; late < 2; late++) {
         struct net_chain c;
         struct net_world w;
@@ -209,8 +214,9 @@ static void test_late_gradient(void **state)
             c.tape[0] = first;
         }
         assert_int_equal(net_learn(&c), CAL_OK);
-        const char *const names[] = {"w.g", "gamma.g", "beta.g", "head.w.g", "head.b.g", "box.w.g", "box.b.g"};
-        for (int k = 0; k < 7; k++) {
+        const char *const names[] = {"w.g",         "gamma.g",  "beta.g",   "w.head.g", "gamma.head.g",
+                                     "beta.head.g", "head.w.g", "head.b.g", "box.w.g",  "box.b.g"};
+        for (int k = 0; k < 10; k++) {
             float *g = net_array(c.region[0], names[k], &n);
             if (late)
                 assert_memory_equal(g, kept[k], n * sizeof *g);
@@ -221,7 +227,7 @@ static void test_late_gradient(void **state)
         }
         done(&c, &w);
     }
-    for (int k = 0; k < 7; k++)
+    for (int k = 0; k < 10; k++)
         free(kept[k]);
 }
 

@@ -45,6 +45,7 @@ static int outputs(struct cal_region *r)
         if (error)
             return error;
     }
+    shape.body = shape.n;
     return cal_net_outputs((struct cal_net *)r, &shape, &p->readout);
 }
 

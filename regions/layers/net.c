@@ -13,8 +13,8 @@ const char *const cal_net_takes_drive[] = {"image", "map", NULL};
 const char *const cal_net_takes_context[] = {"label", "box", NULL};
 const char *const cal_net_metrics[] = {"loss", "accuracy", "entropy", NULL};
 
-enum { LOGITS, POOLED, GAP }; /* the variables; then a GAP for each block, and the box */
-enum { BODY_ARRAYS = 3 };     /* of each block that the optimiser moves; those of all blocks come before the head's */
+enum { LOGITS, POOLED, GAP }; /* the variables; then a GAP for each block of the body, and the box */
+enum { BLOCK_ARRAYS = 3 };    /* of each block that the optimiser moves; those of all blocks come before the readout's */
 
 #define HEAD_DRAWS 64 /* number of the head's first matrix of random weights; the blocks' are those from 0 */
 
@@ -49,11 +49,13 @@ static int stack(struct cal_net *k, const struct cal_slice *map)
     return CAL_OK;
 }
 
-/* How arrays of block i end: "" or its number from 1. */
+/* How arrays of block i end: "", its number from 1, or that it is the head's. */
 static const char *suffix(const struct cal_net *k, int i, char text[16])
 {
     text[0] = '\0';
-    if (k->shape.numbered)
+    if (i >= k->shape.body)
+        snprintf(text, 16, ".head");
+    else if (k->shape.numbered)
         snprintf(text, 16, "%d", i + 1);
     return text;
 }
@@ -72,7 +74,7 @@ int cal_net_outputs(struct cal_net *k, const struct cal_net_shape *shape, const 
     int error = stack(k, &port->spec.slice[map]);
     if (error)
         return error;
-    const struct cal_block *last = &k->block[shape->n - 1];
+    const struct cal_block *last = &k->block[shape->body - 1];
     int channels = last->conv.out, height = cal_block_height(last), width = cal_block_width(last);
     struct cal_slice *out = cal_rep_spec_add(&r->out, "map", channels * height * width);
     out->c = channels;
@@ -80,8 +82,8 @@ int cal_net_outputs(struct cal_net *k, const struct cal_net_shape *shape, const 
     out->w = width;
     r->out.units = channels;
     cal_region_add_variable(r, "logits", "1", (int)p->classes);
-    cal_region_add_variable(r, "pooled", "1", CAL_BLOCKS * CAL_BLOCKS * channels);
-    for (int i = 0; i < shape->n; i++) {
+    cal_region_add_variable(r, "pooled", "1", CAL_BLOCKS * CAL_BLOCKS * k->block[shape->n - 1].conv.out);
+    for (int i = 0; i < shape->body; i++) {
         char name[24], number[16];
         snprintf(name, sizeof name, "gap%s", suffix(k, i, number));
         cal_region_add_variable(r, name, "1", k->block[i].conv.out);
@@ -128,9 +130,11 @@ int cal_net_declare(struct cal_net *k, const struct cal_readout_params *p, const
         scratch = of_block > scratch ? of_block : scratch;
         map = out > map ? out : map;
     }
-    CAL_ASSERT(k->optim.n == BODY_ARRAYS * k->shape.n);
-    const struct cal_slice *out = &k->base.out.slice[0];
-    cal_readout_declare(&k->readout, p, k->base.batch, out->c, out->h, out->w, l, &k->optim);
+    CAL_ASSERT(k->optim.n == BLOCK_ARRAYS * k->shape.n);
+    const struct cal_block *last = &k->block[k->shape.n - 1];
+    if (k->shape.n > k->shape.body)
+        cal_layout_f32(l, CAL_SCRATCH, "map.head", &k->top, (size_t[]){cal_block_out_floats(last), 0});
+    cal_readout_declare(&k->readout, p, k->base.batch, last->conv.out, cal_block_height(last), cal_block_width(last), l, &k->optim);
     cal_layout_f32(l, CAL_SCRATCH, "conv", &k->scratch, (size_t[]){scratch, 0});
     cal_layout_f32(l, CAL_SCRATCH, "map.d", &k->g_map, (size_t[]){map, 0});
     return CAL_OK;
@@ -143,6 +147,8 @@ void cal_net_declare_tape(struct cal_region *r, void *tape, struct cal_layout *l
     for (int i = 0; i < k->shape.n; i++) {
         char name[24], number[16];
         cal_block_declare_tape(&k->block[i], suffix(k, i, number), i > 0, &t->block[i], l);
+        if (i >= k->shape.body)
+            continue;
         snprintf(name, sizeof name, "gap%s", number);
         cal_layout_f32(l, CAL_TAPE, name, &t->gap[i], (size_t[]){(size_t)r->batch, (size_t)k->block[i].conv.out, 0});
     }
@@ -162,10 +168,21 @@ static bool learns(const struct cal_step *s, int part)
     return s->learn && (s->parts >> part & 1);
 }
 
-/* The running statistics follow, and so the batch's own are used. */
-static bool gathers(const struct cal_step *s)
+static bool of_head(const struct cal_net *k, int block)
 {
-    return learns(s, CAL_NET_BODY) || learns(s, CAL_NET_STATISTICS);
+    return block >= k->shape.body;
+}
+
+/* The block's running statistics follow, and so the batch's own are used. */
+static bool gathers(const struct cal_net *k, const struct cal_step *s, int block)
+{
+    return of_head(k, block) ? s->learn : learns(s, CAL_NET_BODY) || learns(s, CAL_NET_STATISTICS);
+}
+
+/* Does the block move, or a block below it? Else nobody wants its gradient. */
+static bool wants_gradient(const struct cal_net *k, const struct cal_step *s, int block)
+{
+    return learns(s, CAL_NET_BODY) || (of_head(k, block) && learns(s, CAL_NET_HEAD));
 }
 
 /* gap (B,K): the mean over each map. */
@@ -176,24 +193,34 @@ static void average(const struct cal_block *k, const float *y, float *gap)
         gap[i] = (float)(cal_sum(y + i * area, area) / (double)area);
 }
 
+static int forward_block(struct cal_net *k, struct cal_net_tape *t, const struct cal_step *s, int i, float *y)
+{
+    cal_block_forward(&k->block[i], &t->block[i], gathers(k, s, i), y, k->scratch);
+    if (!cal_all_finite(t->block[i].variance, (size_t)k->shape.block[i].channels)) /* ReLU may hide it in y */
+        return cal_fail(CAL_ENUMERICS, "block %d: a convolution is infinite or no number", i + 1);
+    if (!of_head(k, i) && s->record >> (GAP + i) & 1)
+        average(&k->block[i], y, t->gap[i]);
+    return CAL_OK;
+}
+
 int cal_net_forward(struct cal_region *r, const struct cal_step *s, const struct cal_rep *const *drive, void *tape, float *const *out)
 {
     struct cal_net *k = (struct cal_net *)r;
     struct cal_net_tape *t = tape;
-    int last = k->shape.n - 1;
+    int n = k->shape.n, body = k->shape.body, error = CAL_OK;
     CAL_ASSERT(drive[0]);
     cal_rep_pack(drive[0], map_slice(drive[0]->spec), t->block[0].x);
-    for (int i = 0; i <= last; i++) {
-        float *y = i < last ? t->block[i + 1].x : out[0];
-        cal_block_forward(&k->block[i], &t->block[i], gathers(s), y, k->scratch);
-        if (!cal_all_finite(t->block[i].variance, (size_t)k->shape.block[i].channels)) /* ReLU may hide it in y */
-            return cal_fail(CAL_ENUMERICS, "block %d: a convolution is infinite or no number", i + 1);
-        if (s->record >> (GAP + i) & 1)
-            average(&k->block[i], y, t->gap[i]);
-    }
-    if (s->learn || s->record)
-        cal_readout_forward(&k->readout, &t->readout, out[0]);
-    return CAL_OK;
+    for (int i = 0; i < body && !error; i++)
+        error = forward_block(k, t, s, i, i < body - 1 ? t->block[i + 1].x : out[0]);
+    if (error || (!s->learn && !s->record))
+        return error;
+    if (body < n)
+        memcpy(t->block[body].x, out[0], cal_block_out_floats(&k->block[body - 1]) * sizeof *out[0]);
+    for (int i = body; i < n && !error; i++)
+        error = forward_block(k, t, s, i, i < n - 1 ? t->block[i + 1].x : k->top);
+    if (!error)
+        cal_readout_forward(&k->readout, &t->readout, body < n ? k->top : out[0]);
+    return error;
 }
 
 /* Move the arrays of those parts that learn. */
@@ -202,7 +229,7 @@ static void update(const struct cal_net *k, const struct cal_step *s)
     struct cal_optim learning = k->optim;
     learning.n = 0;
     for (int i = 0; i < k->optim.n; i++)
-        if (learns(s, i < BODY_ARRAYS * k->shape.n ? CAL_NET_BODY : CAL_NET_HEAD))
+        if (learns(s, i < BLOCK_ARRAYS * k->shape.body ? CAL_NET_BODY : CAL_NET_HEAD))
             learning.part[learning.n++] = k->optim.part[i];
     if (learning.n)
         cal_optim_update(&learning, s);
@@ -213,16 +240,17 @@ int cal_net_learn(struct cal_region *r, const struct cal_step *s, const struct c
     struct cal_net *k = (struct cal_net *)r;
     struct cal_net_tape *t = tape;
     struct cal_readout_value value;
-    bool body = learns(s, CAL_NET_BODY);
+    int top = k->shape.n - 1;
     CAL_ASSERT(context[0]);
-    int error = cal_readout_backward(&k->readout, &t->readout, context[0], body ? k->g_map : NULL, &value);
+    int error = cal_readout_backward(&k->readout, &t->readout, context[0], wants_gradient(k, s, top) ? k->g_map : NULL, &value);
     if (error)
         return error;
-    for (int i = k->shape.n - 1; body && i >= 0; i--) /* a block's gradient in its input takes the place of that in its output */
-        cal_block_backward(&k->block[i], &t->block[i], k->g_map, i > 0 ? k->g_map : NULL, k->scratch);
-    for (int i = 0; gathers(s) && i < k->shape.n; i++) {
+    for (int i = top; i >= 0 && wants_gradient(k, s, i); i--) /* a block's gradient in its input takes the place of that in its output */
+        cal_block_backward(&k->block[i], &t->block[i], k->g_map, i > 0 && wants_gradient(k, s, i - 1) ? k->g_map : NULL, k->scratch);
+    for (int i = 0; i <= top; i++) {
         struct cal_block *block = &k->block[i];
-        cal_norm_track(&block->norm, t->block[i].mean, t->block[i].variance, block->run_mean, block->run_variance);
+        if (gathers(k, s, i))
+            cal_norm_track(&block->norm, t->block[i].mean, t->block[i].variance, block->run_mean, block->run_variance);
     }
     update(k, s);
     metric[0] = value.loss;
@@ -235,5 +263,5 @@ const float *cal_net_observe(struct cal_region *r, void *tape, int i)
 {
     const struct cal_net *k = (const struct cal_net *)r;
     const struct cal_net_tape *t = tape;
-    return i == LOGITS ? t->readout.logits : i == POOLED ? t->readout.pooled : i < GAP + k->shape.n ? t->gap[i - GAP] : t->readout.box;
+    return i == LOGITS ? t->readout.logits : i == POOLED ? t->readout.pooled : i < GAP + k->shape.body ? t->gap[i - GAP] : t->readout.box;
 }

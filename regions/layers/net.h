@@ -1,7 +1,8 @@
 /* regions/layers/net.h - a convolutional net as a region: a stack of blocks and a readout, trained end to end on the readout's loss.
  *
  * What the kinds `stage` (one block: the loss is local) and `backprop` (all of them in one region: the control) share is everything but their
- * parameters. Drive: a map. Context: the labels of the stimulus. Sends: the last block's map, from before the presentation is learnt. */
+ * parameters. Drive: a map. Context: the labels of the stimulus. Sends: the body's last map, from before the presentation is learnt.
+ * Blocks above that belong to the head: they are trained with it, serve the loss alone and rest where nobody asks for it. */
 #ifndef CAL_REGIONS_LAYERS_NET_H
 #define CAL_REGIONS_LAYERS_NET_H
 
@@ -12,14 +13,15 @@
 
 #define CAL_NET_BLOCKS_MAX 8
 
-/* The parts that may learn alone. The body takes the running statistics along; with neither, the net is normalised by the running ones, and they stay. */
+/* The parts that may learn alone. The body takes the running statistics along; with neither, it is normalised by the running ones, and they stay. The
+ * blocks of the head go by the batch's statistics whatever learns, and theirs follow. */
 enum { CAL_NET_BODY, CAL_NET_HEAD, CAL_NET_STATISTICS };
 extern const char *const cal_net_parts[];
 
 extern const char *const cal_net_takes_drive[], *const cal_net_takes_context[], *const cal_net_metrics[];
 
 struct cal_net_shape {
-    int n;
+    int n, body; /* blocks in all, and those of the body, which come first */
     struct {
         int channels;
         bool pool;
@@ -35,6 +37,7 @@ struct cal_net {
     struct cal_optim optim;
     float *scratch; /* of the convolutions */
     float *g_map;   /* the gradient in one map after the other, from the last to the first block's */
+    float *top;     /* the last block's map, where that is the head's; NULL: it is the one sent */
 };
 
 struct cal_net_tape {

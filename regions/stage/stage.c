@@ -8,6 +8,8 @@
 static const struct cal_param params[] = {
     {"channels", CAL_INT, AT(channels), "1", "16", 1, 4096, .help = "maps that it makes"},
     {"pool", CAL_INT, AT(pool), "1", "1", 1, 2, .help = "side of the squares whose maximum is passed on; 1: every value is"},
+    {"head", CAL_INT, AT(head), "1", "0", 0, 4096,
+     .help = "maps of a convolutional block in the head, below its averages; 0: no such block"},
     {"classes", CAL_INT, AT(readout.classes), "1", "10", 2, 65536, .help = "labels are 0 to one less"},
     {"boxes", CAL_BOOL, AT(readout.boxes), .value = "false", .help = "a second head says where the thing is: centre and size"},
     {"local", CAL_CHOICE, AT(readout.local), .value = "cross-entropy", .choices = cal_readout_locals,
@@ -22,7 +24,8 @@ static const struct cal_param params[] = {
 static int outputs(struct cal_region *r)
 {
     const struct cal_stage_params *p = r->params;
-    struct cal_net_shape shape = {.n = 1, .block = {{.channels = (int)p->channels, .pool = p->pool == 2}}};
+    struct cal_net_shape shape = {
+        .n = p->head ? 2 : 1, .body = 1, .block = {{.channels = (int)p->channels, .pool = p->pool == 2}, {.channels = (int)p->head}}};
     return cal_net_outputs((struct cal_net *)r, &shape, &p->readout);
 }
 
