@@ -28,18 +28,34 @@ bool cal_dump_still(const struct cal_dump *d, int phase)
     return !learns;
 }
 
+/* Does the phase show weights that stay as they are, by that variable of some region? */
+static bool is_probe(const struct cal_dump *d, int phase, const char *variable, bool held_out)
+{
+    bool recorded = false;
+    for (int r = 0; r < d->graph->n_regions; r++)
+        recorded = recorded || recorded_in(d->graph, phase, r, variable);
+    return recorded && cal_dump_still(d, phase) && (!held_out || d->experiment->phase[phase].split == CAL_SPLIT_HELD_OUT);
+}
+
 int cal_dump_find(const struct cal_dump *d, const char *variable, bool held_out)
 {
     int found = -1;
     for (int i = 0; i < d->graph->n_segments; i++) {
         int phase = d->graph->segment[i].phase;
-        bool recorded = false;
-        for (int r = 0; r < d->graph->n_regions; r++)
-            recorded = recorded || recorded_in(d->graph, phase, r, variable);
-        if (recorded && cal_dump_still(d, phase) && (!held_out || d->experiment->phase[phase].split == CAL_SPLIT_HELD_OUT))
+        if (is_probe(d, phase, variable, held_out))
             found = phase;
     }
     return found;
+}
+
+int cal_dump_find_recurring(const struct cal_dump *d, const char *variable)
+{
+    for (int i = 0; i < d->graph->n_segments; i++) {
+        int phase = d->graph->segment[i].phase;
+        if (d->experiment->phase[phase].within >= 0 && is_probe(d, phase, variable, true))
+            return phase;
+    }
+    return -1;
 }
 
 /* Which presentations were recorded each time the probe ran, and how often that was. */

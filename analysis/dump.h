@@ -32,6 +32,8 @@ bool cal_dump_still(const struct cal_dump *d, int phase);
 /* The still phase that ran last of those that record the variable of some region, and show the held-out split where `held_out` says so;
  * -1: there is none. */
 int cal_dump_find(const struct cal_dump *d, const char *variable, bool held_out);
+/* The first still phase within another that records the variable of some region and shows the held-out split; -1: there is none. */
+int cal_dump_find_recurring(const struct cal_dump *d, const char *variable);
 /* Look at another phase, one that runs: `phase` and what follows it in the struct, and all functions below, are about that one then.
  * Local. Errors: those of the stimulus. */
 int cal_dump_turn(struct cal_dump *d, int phase);

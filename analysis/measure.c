@@ -163,44 +163,61 @@ static const struct readout readouts[] = {
     {"box", "box", "miou", 4, overlap},
 };
 
-static int score_region(const struct cal_dump *d, const struct readout *o, int region, const float *truth, int truth_cols, double *mean)
+/* The mean score of what a region recorded, each time that the phase ran: [give] *mean (d->n_repeats). */
+static int score_region(const struct cal_dump *d, const struct readout *o, int region, const float *truth, int truth_cols, double **mean)
 {
     float *guess;
     int cols;
-    int err = cal_dump_read(d, region, o->variable, &cols, &guess);
+    *mean = NULL;
+    int err = cal_dump_read_times(d, region, o->variable, d->frames, &cols, &guess);
     if (err)
         return err;
-    double sum = 0;
     if (o->cols && cols != o->cols)
         err = cal_fail(CAL_EINPUT, "%s: %s recorded %d columns of `%s`, expected %d", d->dir, d->graph->region[region]->name, cols,
                        o->variable, o->cols);
-    for (size_t i = 0; !err && i < d->frames; i++)
-        sum += o->score(guess + i * (size_t)cols, cols, truth + i * (size_t)truth_cols);
-    *mean = sum / (double)d->frames;
+    *mean = err ? NULL : cal_alloc((size_t)d->n_repeats * sizeof **mean);
+    for (size_t i = 0; !err && i < (size_t)d->n_repeats * d->frames; i++)
+        (*mean)[i / d->frames] += o->score(guess + i * (size_t)cols, cols, truth + i % d->frames * (size_t)truth_cols) / (double)d->frames;
     cal_free(guess);
     return err;
 }
 
-/* A measure a region, and that of the last region under the measure's own name: the whole system's. */
-static int measure_readout(struct cal_dump *d, const struct readout *o, struct cal_measures *m)
+/* A measure a region, and that of the last region under the measure's own name: the whole system's. `last` [give]: its scores, or NULL. */
+static int score_phase(struct cal_dump *d, const struct readout *o, int phase, struct cal_measures *m, double **last)
 {
-    int phase = cal_dump_find(d, o->variable, true), cols;
-    if (phase < 0)
-        return CAL_OK;
+    int cols;
     float *truth = NULL;
-    double mean = NAN;
+    *last = NULL;
     int err = cal_dump_turn(d, phase);
     if (!err)
         err = cal_dump_stimulus(d, o->slice, &cols, &truth);
     for (int r = 0; !err && truth && r < d->graph->n_regions; r++)
         if (cal_dump_has(d, r, o->variable)) {
-            err = score_region(d, o, r, truth, cols, &mean);
-            if (!err)
-                cal_measures_add(m, mean, "%s.%s", o->measure, d->graph->region[r]->name);
+            cal_free(*last);
+            err = score_region(d, o, r, truth, cols, last);
+            if (!err && m)
+                cal_measures_add(m, (*last)[d->n_repeats - 1], "%s.%s", o->measure, d->graph->region[r]->name);
         }
-    if (!err)
-        cal_measures_add(m, mean, "%s", o->measure);
     cal_free(truth);
+    return err;
+}
+
+/* At the end, by all regions; and by the last of them, at the moments of training when a probe ran within it: accuracy@1, accuracy@2, ... */
+static int measure_readout(struct cal_dump *d, const struct readout *o, struct cal_measures *m)
+{
+    double *score = NULL;
+    int end = cal_dump_find(d, o->variable, true), within = cal_dump_find_recurring(d, o->variable), err = CAL_OK;
+    if (end >= 0)
+        err = score_phase(d, o, end, m, &score);
+    if (score && !err)
+        cal_measures_add(m, score[d->n_repeats - 1], "%s", o->measure);
+    cal_free(score);
+    score = NULL;
+    if (!err && within >= 0)
+        err = score_phase(d, o, within, NULL, &score);
+    for (long i = 0; score && !err && i < d->n_repeats; i++)
+        cal_measures_add(m, score[i], "%s@%ld", o->measure, i + 1);
+    cal_free(score);
     return err;
 }
 

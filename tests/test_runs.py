@@ -244,6 +244,14 @@ class Stages(Case):
             for name in names:
                 self.assertIn(name, measures)
 
+    def test_accuracy_over_training(self):
+        """A probe that recurs gives the measure at each moment; its last look, after the last step, is that of the probe at the end."""
+        watch = "phases.watch={within: learn, every: 10, steps: 5, learn: none, stimulus: held-out, record: {S3: [logits]}}"
+        measures = summary(self.run_it("a", STAGES, "simultaneous", "--set", watch))["measures"]
+        self.assertEqual([name for name in measures if name.startswith("accuracy@")], ["accuracy@1", "accuracy@2", "accuracy@3"])
+        self.assertEqual(measures["accuracy@3"], measures["accuracy"])
+        self.assertNotEqual(measures["accuracy@1"], measures["accuracy"])
+
 
 class Resume(Case):
     def kill_and_resume(self, experiment, variant, ranks, *, seed, long=()):
