@@ -227,6 +227,32 @@ def readout_bars(axis, runs, kind):
     axis.set(xlim=(-0.55, len(regions) - 0.45), ylim=(0, 116 if upright else 108), yticks=range(0, 101, 20))
 
 
+def progress(runs):
+    """The last region's readout at the moments when a probe ran within training, a line a run, a colour a variant."""
+    kinds = [kind for kind in READOUTS if any(scores_over_training(run, kind) for run in runs)]
+    if not kinds:
+        return None
+    figure, axes = panels(len(kinds), 0.7)
+    for axis, kind in zip(axes, kinds):
+        for number, variant in enumerate(variants_of(runs)):
+            seeds = [scores_over_training(run, kind) for run in runs if run.summary["variant"] == variant]
+            for scores in filter(None, seeds):
+                axis.plot(range(1, len(scores) + 1), scores, marker="o", markersize=3, linewidth=1.4, color=COLOURS[number % len(COLOURS)], label=variant)
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.set(title=READOUTS[kind][0].split(",")[0], xlabel="probe within training", ylabel=READOUTS[kind][1])
+        axis.legend(*unique_legend(axis))
+    return figure
+
+
+def scores_over_training(run, kind):
+    """Per cent at the first, second ... such moment of one run."""
+    measures = run.summary.get("measures", {})
+    scores = []
+    while f"{kind}@{len(scores) + 1}" in measures:
+        scores.append(100 * measures[f"{kind}@{len(scores) + 1}"])
+    return scores
+
+
 def informed(runs):
     """The first run of each variant that has measures of information, and the names of its layers."""
     return [(run, [node for node in run.information["nodes"][1:] if node != "label"]) for run in first_of_each_variant(runs) if run.information]

@@ -29,6 +29,7 @@ CAPTIONS = {
     "stimulus": ("Stimulus", "The first samples of the training split, without the noise of the views."),
     "learning": ("Learning", "What the regions log while they learn."),
     "readouts": ("What each region reads out", "Each region's own head, on held-out samples; with several seeds mean and sample standard deviation."),
+    "progress": ("Accuracy over training", "The last region's head, each time that a probe ran within training; a line a run."),
     "information": (
         "Mutual information between layers",
         "Matrix-based, of the first samples of the probe, less its mean over three shuffles: dI. The first seed of each variant. The raw values are mostly bias; they are in figures/information.h5.",
@@ -60,7 +61,7 @@ def draw(runs, folder):
     """Draw what there is into folder/figures -> {name: PNG bytes}."""
     drawers = {
         "stimulus": stimulus,
-        "learning": figures.learning, "readouts": figures.readouts, "information": figures.cross_information, "plane": figures.information_plane,
+        "learning": figures.learning, "readouts": figures.readouts, "progress": figures.progress, "information": figures.cross_information, "plane": figures.information_plane,
         "convergence": figures.convergence, "preferred": figures.preferred, "correlation": figures.correlation, "time": figures.time_per_phase,
     }
     os.makedirs(os.path.join(folder, "figures"), exist_ok=True)

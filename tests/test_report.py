@@ -178,6 +178,20 @@ class Report(unittest.TestCase):
         self.assertFalse(os.path.exists(os.path.join(path, "figures", "convergence.png")))
         self.assertEqual(self.pictures_of(path)[1], 3)
 
+    def test_progress_is_every_run_over_training(self):
+        for seed in (1, 3):
+            path = os.path.join(self.path, f"seed-{seed}")
+            write_chain_run(path, "sequential", seed, self.rng)
+            with open(os.path.join(path, "summary.json"), encoding="utf-8") as file:
+                summary = json.load(file)
+            summary["measures"].update({"accuracy@1": 0.25, "accuracy@2": 0.25 * seed})
+            with open(os.path.join(path, "summary.json"), "w", encoding="utf-8") as file:
+                json.dump(summary, file)
+        figure = figures.progress([rundir.read_run(os.path.join(self.path, f"seed-{seed}")) for seed in (1, 3)])
+        lines = [list(line.get_ydata()) for line in figure.axes[0].lines]
+        figures.plt.close(figure)
+        self.assertEqual(lines, [[25, 25], [25, 75]])
+
     def test_bars_are_the_mean_over_seeds(self):
         for seed in (1, 3):
             write_chain_run(os.path.join(self.path, f"seed-{seed}"), "sequential", seed, self.rng)
