@@ -1,4 +1,4 @@
-/* core/h5_internal.h - what the HDF5 files of core share among themselves: h5.c, h5_attribute.c, sonata.c. */
+/* core/h5_internal.h - what the HDF5 files of core share among themselves: h5.c, h5_attribute.c, sonata.c, frames.c. */
 #ifndef CAL_CORE_H5_INTERNAL_H
 #define CAL_CORE_H5_INTERNAL_H
 
@@ -19,5 +19,8 @@ int cal_h5_fail(struct cal_h5 *f, int code, const char *format, ...) __attribute
 
 /* Clear what HDF5 and the system said about something that was not there, or need not be. */
 void cal_h5_forget(struct cal_h5 *f);
+
+/* Frames of a report, by its time range, which the rows must cover, and units. Error: CAL_EINPUT. */
+int cal_sonata_measure(struct cal_h5 *f, const char *population, size_t *frames, size_t *units);
 
 #endif

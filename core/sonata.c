@@ -251,7 +251,7 @@ int cal_sonata_finish(struct cal_sonata *s)
 /* ---- reading ---- */
 
 /* Frames by the time range, which the rows must cover, and units. */
-static int measure_report(struct cal_h5 *f, const char *population, size_t *frames, size_t *units)
+int cal_sonata_measure(struct cal_h5 *f, const char *population, size_t *frames, size_t *units)
 {
     char *data = cal_sprintf("/report/%s/data", population), *time = cal_sprintf("/report/%s/mapping/time", population);
     double range[3];
@@ -278,7 +278,7 @@ int cal_sonata_read(const char *path, const char *population, size_t *frames, si
     int err = cal_h5_open(path, false, &f);
     if (err)
         return err;
-    err = measure_report(f, population, frames, units);
+    err = cal_sonata_measure(f, population, frames, units);
     if (!err) {
         char *name = cal_sprintf("/report/%s/data", population);
         *data = cal_alloc(*frames * *units * sizeof **data);
@@ -299,7 +299,7 @@ static int check_kept(struct cal_h5 *f, const struct cal_sonata *s, const char *
     size_t frames, units;
     int64_t rows_per_step;
     char found[64];
-    int err = measure_report(f, s->population, &frames, &units);
+    int err = cal_sonata_measure(f, s->population, &frames, &units);
     if (err)
         return err;
     char *data = cal_sprintf("/report/%s/data", s->population);
@@ -341,7 +341,7 @@ static bool ends_cleanly(struct cal_h5 *f, const struct cal_sonata *s, size_t ke
     int n_dims;
     hsize_t size;
     haddr_t allocated;
-    bool clean = !measure_report(f, s->population, &frames, &units) && frames == keep && !cal_h5_shape(f, data, &n_dims, dims) &&
+    bool clean = !cal_sonata_measure(f, s->population, &frames, &units) && frames == keep && !cal_h5_shape(f, data, &n_dims, dims) &&
                  dims[0] == keep && H5Fget_filesize(f->id, &size) >= 0 && H5Fget_eoa(f->id, &allocated) >= 0 && size == allocated;
     cal_free(data);
     return clean;

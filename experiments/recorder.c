@@ -41,6 +41,17 @@ int cal_recorder_open(struct cal_sim *s)
     return err;
 }
 
+/* The rows (B, cols) of a variable, from where it is taken. */
+static const float *values_of(const struct cal_host *h, const struct cal_tape *tape, const struct cal_rep *stimulus, int variable)
+{
+    const struct cal_variable *v = &h->region->variable[variable];
+    if (v->source == CAL_OBSERVED)
+        return h->region->ops->observe(h->region, tape->kind, variable);
+    const struct cal_rep *rep = v->source == CAL_SENT ? &h->rep : stimulus;
+    CAL_ASSERT(rep->ld[v->slice] == v->cols);
+    return rep->data[v->slice];
+}
+
 int cal_recorder_append(struct cal_sim *s, struct cal_host *h, struct cal_tape *tape, const struct cal_rep *stimulus)
 {
     int err = CAL_OK, phase = cal_sim_phase(s);
@@ -50,8 +61,7 @@ int cal_recorder_append(struct cal_sim *s, struct cal_host *h, struct cal_tape *
     for (int v = 0; !err && v < h->region->n_variables; v++) {
         if (!(tape->step.record & 1u << v))
             continue;
-        const float *data = h->region->ops->observe(h->region, tape->kind, v);
-        err = cal_sonata_append(&h->recording[v].report, data, h->region->batch);
+        err = cal_sonata_append(&h->recording[v].report, values_of(h, tape, stimulus, v), h->region->batch);
         recorded->frames[v] += h->region->batch;
     }
     return err;
@@ -67,6 +77,26 @@ int cal_recorder_flush(struct cal_sim *s)
     return err;
 }
 
+/* What the phase's last segment notes beside a report: what was shown, how often the phase ran, and the shape of a map. */
+static int note_end(struct cal_sim *s, const struct cal_host *h, int variable)
+{
+    const struct cal_variable *v = &h->region->variable[variable];
+    const struct {
+        const char *name;
+        int64_t value;
+    } notes[] = {{"stimulus_hash", h->recorded[cal_sim_phase(s)].stimulus_hash},
+                 {"repeats", cal_sim_segment(s)->repeat + 1},
+                 {"channels", v->c},
+                 {"height", v->h},
+                 {"width", v->w}};
+    char *path = report_path(s, cal_sim_phase(s), h->region, variable);
+    int err = CAL_OK;
+    for (int i = 0; !err && i < (v->c ? 5 : 2); i++)
+        err = cal_sonata_set_i64(path, h->region->name, notes[i].name, notes[i].value);
+    cal_free(path);
+    return err;
+}
+
 /* Close one report; the first error of several is the one to tell. */
 static int close_one(struct cal_sim *s, struct cal_host *h, int variable, int err)
 {
@@ -75,10 +105,7 @@ static int close_one(struct cal_sim *s, struct cal_host *h, int variable, int er
     int closed = cal_sonata_finish(&rec->report);
     if (err || closed || !cal_sim_segment(s)->last)
         return err ? err : closed;
-    char *path = report_path(s, cal_sim_phase(s), h->region, variable);
-    err = cal_sonata_set_i64(path, h->region->name, "stimulus_hash", h->recorded[cal_sim_phase(s)].stimulus_hash);
-    cal_free(path);
-    return err;
+    return note_end(s, h, variable);
 }
 
 int cal_recorder_close(struct cal_sim *s)

@@ -11,7 +11,7 @@ int cal_recorder_open(struct cal_sim *s);
 int cal_recorder_append(struct cal_sim *s, struct cal_host *h, struct cal_tape *tape, const struct cal_rep *stimulus);
 /* Write what is held, before a checkpoint. Local. */
 int cal_recorder_flush(struct cal_sim *s);
-/* End of a segment: close the reports; after the phase's last, note the stimulus's hash. Local. */
+/* End of a segment: close the reports; after the phase's last, note beside them what was shown, how often, and a map's shape. Local. */
 int cal_recorder_close(struct cal_sim *s);
 /* The masters that show all regions' reports of a phase as one file. By one rank, when all have closed theirs. */
 int cal_recorder_masters(struct cal_sim *s);

@@ -33,10 +33,21 @@ struct cal_port {
 #define CAL_VARIABLES_MAX 16
 #define CAL_METRICS_MAX 8
 
-/* What can be recorded: rows of `cols` values, one a sample. */
+/* Where a recorded variable is taken from. */
+enum cal_source {
+    CAL_OBSERVED, /* ops->observe */
+    CAL_SENT,     /* a slice that the region sent */
+    CAL_SHOWN,    /* a slice of the stimulus of that presentation */
+};
+
+/* What can be recorded: rows of `cols` values, one a sample. A kind declares what it can observe; what a region sends, and what the world
+ * says of the sample, the framework adds (experiments/spec/graph_phases.c). */
 struct cal_variable {
     char name[24], unit[16];
     int cols;
+    int c, h, w; /* a map's shape, c*h*w = cols; else 0 */
+    enum cal_source source;
+    int slice; /* number at the sender, or in the stimulus; 0 where observed */
 };
 
 struct cal_region_ops;

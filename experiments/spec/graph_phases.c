@@ -75,6 +75,36 @@ static int find_learners(struct cal_graph *g, int phase)
     return err;
 }
 
+/* A slice as one more variable, unless the kind observes one of that name itself. */
+static void add_slice(struct cal_region *r, const char *name, const struct cal_rep_spec *spec, int slice, enum cal_source source)
+{
+    const struct cal_slice *x = &spec->slice[slice];
+    if (x->shared || cal_region_variable(r, name) >= 0)
+        return;
+    cal_region_add_variable(r, name, "1", x->cols);
+    struct cal_variable *v = &r->variable[r->n_variables - 1];
+    v->source = source;
+    v->slice = slice;
+    v->c = x->c;
+    v->h = x->h;
+    v->w = x->w;
+}
+
+/* Beside what its kind can observe, a region can record what it sends and what the world says of the sample: a dump of a map and its labels is
+ * all that another run needs (experiments/stimuli/recorded.h). `box` is a stage's guess, so what is true says so. */
+static void add_variables(struct cal_graph *g, int region)
+{
+    static const char *const shown[][2] = {{"label", "true_label"}, {"box", "true_box"}};
+    struct cal_region *r = g->region[region];
+    for (int i = 0; i < r->out.n; i++)
+        add_slice(r, r->out.slice[i].name, &r->out, i, CAL_SENT);
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
+        int slice = cal_rep_find(&g->stimulus->spec, shown[i][0]);
+        if (slice >= 0)
+            add_slice(r, shown[i][1], &g->stimulus->spec, slice, CAL_SHOWN);
+    }
+}
+
 static int unknown_variable(const struct cal_region *r, const struct cal_record_spec *record, const char *name)
 {
     const char *names[CAL_VARIABLES_MAX + 1] = {NULL};
@@ -171,6 +201,8 @@ int cal_graph_plan_phases(struct cal_graph *g)
         g->learns[p] = cal_alloc(n_regions * sizeof *g->learns[p]);
         g->awake[p] = cal_alloc(n_regions * sizeof *g->awake[p]);
     }
+    for (int r = 0; r < g->n_regions; r++)
+        add_variables(g, r);
     for (int p = 0; p < e->n_phases; p++) {
         int err = find_steps(g, p);
         if (!err)
