@@ -399,6 +399,14 @@ class Resume(Case):
                 options = long + (("--ranks", str(ranks)) if ranks == 3 else ())
                 self.assert_equal_runs(reference, self.kill_and_resume(experiment, variant, ranks, seed=seed, long=options))
 
+    def test_a_run_that_records_and_one_that_learns_from_it_are_killed(self):
+        first = ("--set", "phases.learn.steps=100", "--set", "phases.dump.epochs=20", "--set", "checkpoint.every=37")
+        source = self.run_it("whole", RECORDED, "first", *first)
+        killed = self.kill_and_resume(RECORDED, "first", 1, seed=7, long=first)
+        self.assert_equal_runs(source, killed)
+        following = ("--set", "stimulus.run=" + killed, "--set", "checkpoint.every=37")
+        self.assert_equal_runs(self.run_it("whole", RECORDED, "next", *following), self.kill_and_resume(RECORDED, "next", 2, seed=8, long=following))
+
     def stop_and_resume(self, variant, experiment, ranks):
         """Stop on a signal after every few steps, again and again, and resume on another number of ranks each time."""
         reference = self.run_it("whole", experiment, variant)
