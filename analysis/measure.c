@@ -176,8 +176,12 @@ static int score_region(const struct cal_dump *d, const struct readout *o, int r
         err = cal_fail(CAL_EINPUT, "%s: %s recorded %d columns of `%s`, expected %d", d->dir, d->graph->region[region]->name, cols,
                        o->variable, o->cols);
     *mean = err ? NULL : cal_alloc((size_t)d->n_repeats * sizeof **mean);
-    for (size_t i = 0; !err && i < (size_t)d->n_repeats * d->frames; i++)
-        (*mean)[i / d->frames] += o->score(guess + i * (size_t)cols, cols, truth + i % d->frames * (size_t)truth_cols) / (double)d->frames;
+    for (size_t k = 0; !err && k < (size_t)d->n_repeats; k++) {
+        double sum = 0;
+        for (size_t i = 0; i < d->frames; i++)
+            sum += o->score(guess + (k * d->frames + i) * (size_t)cols, cols, truth + i * (size_t)truth_cols);
+        (*mean)[k] = sum / (double)d->frames;
+    }
     cal_free(guess);
     return err;
 }
