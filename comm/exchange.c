@@ -207,23 +207,6 @@ static void enter(struct cal_ledger *l, const struct cal_rep *rep)
     l->checksum += sum;
 }
 
-static void pack(const struct cal_rep *rep, float *out)
-{
-    for (int i = 0; i < rep->spec->n; i++) {
-        cal_rep_pack(rep, i, out);
-        out += (size_t)cal_slice_rows(rep->spec, i) * (size_t)rep->spec->slice[i].cols;
-    }
-}
-
-static void point_at(struct cal_rep *rep, const float *data)
-{
-    for (int i = 0; i < rep->spec->n; i++) {
-        rep->data[i] = data;
-        rep->ld[i] = rep->spec->slice[i].cols;
-        data += (size_t)cal_slice_rows(rep->spec, i) * (size_t)rep->spec->slice[i].cols;
-    }
-}
-
 void cal_exchange_put(struct cal_exchange *x, int link, long k, const struct cal_rep *rep)
 {
     struct end_of_link *e = &x->ends[link];
@@ -235,10 +218,10 @@ void cal_exchange_put(struct cal_exchange *x, int link, long k, const struct cal
         e->rep = *rep;
     } else if (e->end == HELD) {
         CAL_ASSERT(k < e->released + e->n_slots);
-        pack(rep, e->slot[k % e->n_slots]);
+        cal_rep_pack_all(rep, e->slot[k % e->n_slots]);
     } else {
         waited = cal_wait(x->world, &e->request[k % 2]);
-        pack(rep, e->out[k % 2]);
+        cal_rep_pack_all(rep, e->out[k % 2]);
         cal_mpi_check(MPI_Start(&e->request[k % 2]), "send");
     }
     enter(&e->sent, rep);
@@ -268,7 +251,7 @@ const struct cal_rep *cal_exchange_take(struct cal_exchange *x, int link, long k
     arrive(x, e, k);
     double start = cal_now_s();
     if (e->end != DIRECT)
-        point_at(&e->rep, e->slot[k % e->n_slots]);
+        cal_rep_point(&e->rep, e->slot[k % e->n_slots]);
     e->rep.presentation = e->first + k;
     enter(&e->received, &e->rep);
     e->next_take++;

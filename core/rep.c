@@ -48,3 +48,25 @@ void cal_rep_pack(const struct cal_rep *r, int i, float *out)
     for (int b = 0; b < rows; b++)
         memcpy(out + (size_t)b * cols, r->data[i] + (size_t)b * (size_t)r->ld[i], cols * sizeof *out);
 }
+
+static size_t slice_floats(const struct cal_rep_spec *s, int i)
+{
+    return (size_t)cal_slice_rows(s, i) * (size_t)s->slice[i].cols;
+}
+
+void cal_rep_pack_all(const struct cal_rep *r, float *out)
+{
+    for (int i = 0; i < r->spec->n; i++) {
+        cal_rep_pack(r, i, out);
+        out += slice_floats(r->spec, i);
+    }
+}
+
+void cal_rep_point(struct cal_rep *r, const float *packed)
+{
+    for (int i = 0; i < r->spec->n; i++) {
+        r->data[i] = packed;
+        r->ld[i] = r->spec->slice[i].cols;
+        packed += slice_floats(r->spec, i);
+    }
+}

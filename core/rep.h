@@ -42,5 +42,8 @@ size_t cal_rep_spec_floats(const struct cal_rep_spec *s); /* of all slices, pack
 
 /* Copy slice i of a representation, whatever its ld, to packed rows x cols at `out`. */
 void cal_rep_pack(const struct cal_rep *r, int i, float *out);
+/* All slices, one after the other, cal_rep_spec_floats() of them; and back: point r at slices so packed. [borrow] packed */
+void cal_rep_pack_all(const struct cal_rep *r, float *out);
+void cal_rep_point(struct cal_rep *r, const float *packed);
 
 #endif

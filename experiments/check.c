@@ -46,7 +46,7 @@ static void print_regions(struct cal_graph *g)
 static void print_projections(const struct cal_graph *g)
 {
     const struct cal_experiment *e = g->experiment;
-    printf("\n%-14s %-8s %6s %8s %14s\n", "projection", "role", "edges", "delay", "a step");
+    printf("\n%-14s %-8s %6s %8s %6s %14s\n", "projection", "role", "edges", "delay", "drop", "a step");
     for (int p = 0; p < e->n_projections; p++) {
         double bytes = 0;
         int edges = 0;
@@ -56,8 +56,8 @@ static void print_projections(const struct cal_graph *g)
                 bytes += g->edge[i].from == CAL_FROM_STIMULUS ? 0 : (double)cal_rep_spec_floats(&g->edge[i].spec) * sizeof(float);
             }
         char *text = bytes_text(bytes);
-        printf("%-14s %-8s %6d %8d %14s\n", e->projection[p].name, e->projection[p].role == CAL_DRIVE ? "drive" : "context", edges,
-               e->projection[p].delay, text);
+        printf("%-14s %-8s %6d %8d %6g %14s\n", e->projection[p].name, e->projection[p].role == CAL_DRIVE ? "drive" : "context", edges,
+               e->projection[p].delay, e->projection[p].drop, text);
         cal_free(text);
     }
     printf("(what a region takes of the stimulus crosses no process and counts nothing)\n");

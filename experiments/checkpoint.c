@@ -92,6 +92,19 @@ static int load_tapes(const struct cal_sim *s, struct cal_host *h, struct cal_h5
     return err;
 }
 
+/* What stands in for messages that a lossy drive has yet to lose. */
+static int save_kept(const struct cal_host *h, struct cal_h5 *f)
+{
+    int err = h->n_kept ? cal_h5_write(f, "kept/0", CAL_F32, 1, &h->n_kept, h->kept[0]) : CAL_OK;
+    return err || !h->n_kept ? err : cal_h5_write(f, "kept/1", CAL_F32, 1, &h->n_kept, h->kept[1]);
+}
+
+static int load_kept(struct cal_host *h, struct cal_h5 *f)
+{
+    int err = h->n_kept ? cal_h5_read(f, "kept/0", CAL_F32, 1, &h->n_kept, h->kept[0]) : CAL_OK;
+    return err || !h->n_kept ? err : cal_h5_read(f, "kept/1", CAL_F32, 1, &h->n_kept, h->kept[1]);
+}
+
 /* Messages on their way to the region, and the ledgers of its ends of edges. */
 static int save_links(struct cal_sim *s, struct cal_host *h, struct cal_h5 *f, bool in_segment)
 {
@@ -167,6 +180,8 @@ int cal_checkpoint_write_file(struct cal_sim *s, struct cal_host *h, const char 
     if (!err)
         err = save_tapes(h, f);
     if (!err)
+        err = save_kept(h, f);
+    if (!err)
         err = save_links(s, h, f, in_segment);
     if (err) {
         cal_h5_drop(f);
@@ -210,6 +225,8 @@ int cal_checkpoint_read_file(struct cal_sim *s, struct cal_host *h, const char *
     bool in_segment = !err && at->segment < s->graph->n_segments;
     if (in_segment)
         err = load_tapes(s, h, f, at->segment);
+    if (!err)
+        err = load_kept(h, f);
     if (!err) {
         s->at = *at;
         err = load_links(s, h, f, in_segment);

@@ -88,15 +88,43 @@ static const struct cal_rep *stimulus_of(struct turn *t, long p)
     return rep;
 }
 
-/* What arrives at port i of the host in this step. k counts the messages of an edge; for the stimulus, the presentation. NULL: not due. */
+/* A lossy link: where the message is lost, the last one that arrived stands in. It was kept if the next would be lost. */
+static void lose(struct turn *t, struct cal_host *h, int edge, long presentation, struct cal_rep *rep)
+{
+    const struct cal_graph *g = t->s->graph;
+    int phase = t->segment->phase;
+    float *kept = h->kept[g->experiment->phase[phase].within >= 0];
+    if (cal_edge_loses(g, edge, phase, presentation))
+        cal_rep_point(rep, kept);
+    else if (cal_edge_loses(g, edge, phase, presentation + 1))
+        cal_rep_pack_all(rep, kept);
+}
+
+/* Message k of an edge between regions, as the host gets it. */
+static const struct cal_rep *receive(struct turn *t, struct cal_host *h, int edge, long k, struct cal_rep *part)
+{
+    const struct cal_graph *g = t->s->graph;
+    const struct cal_rep *rep = cal_exchange_take(t->s->exchange, t->s->link_of[edge], k);
+    if (g->lossy[h->region->id] < 0)
+        return rep;
+    long presentation = t->segment->first + k;
+    *part = *rep;
+    if (g->edge[edge].drop > 0)
+        lose(t, h, edge, presentation, part);
+    part->presentation = cal_graph_origin(g, h->region->id, t->segment->phase, presentation);
+    return part;
+}
+
+/* What arrives at port i of the host in this step. k counts the messages of an edge; for the stimulus, presentations. NULL: not due. */
 static const struct cal_rep *arrive(struct turn *t, struct cal_host *h, int edge, long k, struct cal_rep *part)
 {
     const struct cal_edge *x = &t->s->graph->edge[edge];
     if (k < 0 || k >= t->segment->count)
         return NULL;
     if (x->from != CAL_FROM_STIMULUS)
-        return cal_exchange_take(t->s->exchange, t->s->link_of[edge], k);
-    const struct cal_rep *whole = stimulus_of(t, k);
+        return receive(t, h, edge, k, part);
+    long first = t->segment->first;
+    const struct cal_rep *whole = stimulus_of(t, cal_graph_origin(t->s->graph, x->to, t->segment->phase, first + k) - first);
     if (!whole) {
         h->failed = true;
         return NULL;

@@ -84,6 +84,13 @@ static void find_edges(const struct cal_graph *g, struct cal_host *h)
     }
 }
 
+/* Of the message that a region keeps of its lossy drive; 0: it has none. */
+static size_t kept_floats(const struct cal_graph *g, int r)
+{
+    int edge = g->lossy[r];
+    return edge >= 0 && g->edge[edge].to == r ? cal_rep_spec_floats(&g->edge[edge].spec) : 0;
+}
+
 static void create_host(struct cal_sim *s, int r, struct cal_host *h)
 {
     h->region = s->graph->region[r];
@@ -100,6 +107,9 @@ static void create_host(struct cal_sim *s, int r, struct cal_host *h)
         h->rep.data[i] = h->out[i];
         h->rep.ld[i] = spec->slice[i].cols;
     }
+    h->n_kept = kept_floats(s->graph, r);
+    for (int i = 0; h->n_kept && i < 2; i++)
+        h->kept[i] = cal_alloc(h->n_kept * sizeof(float));
     h->recorded = cal_alloc((size_t)s->experiment->n_phases * sizeof *h->recorded);
 }
 
@@ -115,6 +125,8 @@ static void destroy_host(struct cal_host *h)
     if (h->metrics.file)
         fclose(h->metrics.file);
     cal_free(h->tape);
+    cal_free(h->kept[0]);
+    cal_free(h->kept[1]);
     cal_free(h->recorded);
     cal_free(h->drive_edge);
     cal_free(h->context_edge);
@@ -123,14 +135,16 @@ static void destroy_host(struct cal_host *h)
     cal_free(h->arrived);
 }
 
-/* Presentations of the stimulus that are in use at a time among the given hosts. */
+/* Presentations of the stimulus that are in use at a time among the given hosts: of those behind a lossy edge, each may be at its own. */
 static int batch_depth(const struct cal_graph *g, const int *rank_of, int rank)
 {
-    int depth = 1;
+    int depth = 1, lossy = 0;
     for (int r = 0; r < g->n_regions; r++)
         if (rank_of[r] == rank && g->learn_lag[r] + 1 > depth)
             depth = g->learn_lag[r] + 1;
-    return depth;
+    for (int r = 0; r < g->n_regions; r++)
+        lossy += rank_of[r] == rank && g->lossy[r] >= 0 && g->edge[g->lossy[r]].to == r;
+    return depth + lossy;
 }
 
 static int open_stimulus(struct cal_sim *s)
@@ -240,7 +254,7 @@ size_t cal_sim_bytes(struct cal_graph *g, enum cal_place place, int rank, int n_
         struct cal_region *region = g->region[r];
         bytes += cal_layout_bytes(&region->layout, CAL_STATE) + cal_layout_bytes(&region->layout, CAL_SCRATCH);
         bytes += (size_t)cal_graph_tapes(g, r) * cal_tape_bytes(region);
-        bytes += cal_rep_spec_floats(&region->out) * sizeof(float) + recording_bytes(g, r);
+        bytes += (cal_rep_spec_floats(&region->out) + 2 * kept_floats(g, r)) * sizeof(float) + recording_bytes(g, r);
     }
     bytes += (size_t)batch_depth(g, rank_of, rank) * cal_rep_spec_floats(&g->stimulus->spec) * sizeof(float);
     struct cal_link *links;

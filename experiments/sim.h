@@ -42,11 +42,13 @@ struct cal_host {
     struct cal_region *region;      /* [borrow] of the graph */
     int *drive_edge, *context_edge; /* edge of each port */
     int *out_edge, n_out;           /* edges to other regions */
-    struct cal_rep *part;           /* what a port takes of the stimulus: drives first, then contexts */
+    struct cal_rep *part;           /* what a port takes of the stimulus, or of a lossy link: drives first, then contexts */
     const struct cal_rep **arrived; /* what forward and learn are given, a port each */
     int n_tapes;
     struct cal_tape *tape; /* presentation p is on tape p mod n_tapes */
     float *out[CAL_SLICES_MAX];
+    float *kept[2];     /* the last message of its lossy drive, packed; the second in phases within others. NULL: it has none */
+    size_t n_kept;      /* floats of one */
     struct cal_rep rep; /* what it sends: points at out */
     long learnt;
     struct cal_metrics metrics;

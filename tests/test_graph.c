@@ -183,6 +183,38 @@ static void epochs_become_steps(void **state)
     unwire(&w);
 }
 
+/* Against what an edge does: it remembers the last message that arrived. */
+static void a_lost_message_is_replaced_by_the_last_one(void **state)
+{
+    (void)state;
+    enum { FIRST, LOOK, AGAIN, N = 4000 };
+    struct wired w = wire_well(CHAIN, "lossy");
+    long held[5] = {0}, differ = 0;
+    int lost[5] = {0}, together = 0;
+    for (long p = 0; p < N; p++) {
+        long origin = p; /* of what the region above sends */
+        for (int r = 1; r < 5; r++) {
+            const int edge = w.g->lossy[r];
+            assert_true(w.g->edge[edge].to == r && w.g->edge[edge].from == r - 1);
+            bool loses = cal_edge_loses(w.g, edge, FIRST, p);
+            lost[r] += loses;
+            held[r] = origin = loses ? held[r] : origin;
+            assert_int_equal(cal_graph_origin(w.g, r, FIRST, p), origin);
+            assert_int_equal(cal_graph_origin(w.g, r, LOOK, p), p); /* nobody learns */
+            differ += loses != cal_edge_loses(w.g, edge, AGAIN, p);
+        }
+        assert_int_equal(cal_graph_origin(w.g, 0, FIRST, p), p);
+        together += cal_edge_loses(w.g, w.g->lossy[1], FIRST, p) && cal_edge_loses(w.g, w.g->lossy[2], FIRST, p);
+    }
+    assert_int_equal(w.g->lossy[0], -1);
+    for (int r = 1; r < 5; r++) /* binomial: five standard deviations */
+        assert_true(lost[r] > N * 0.3 - 5 * 29 && lost[r] < N * 0.3 + 5 * 29);
+    assert_true(together > N * 0.09 - 5 * 18 && together < N * 0.09 + 5 * 18);
+    assert_true(differ > 4 * N * 0.42 - 5 * 63 && differ < 4 * N * 0.42 + 5 * 63); /* another phase, other losses */
+    assert_false(cal_edge_loses(w.g, w.g->lossy[1], FIRST, 0));
+    unwire(&w);
+}
+
 /* What only the wired graph can tell: one line with the place, and nothing is left behind. */
 static void what_cannot_be_wired_is_explained(void **state)
 {
@@ -194,11 +226,22 @@ static void what_cannot_be_wired_is_explained(void **state)
         {STAR, "projections.codes={from: V.*, to: attention, take: [view3]}", "sends no `view3`; it sends: view1, view2"},
         {STAR, "stimulus.views=1", "view2"},
         {STAR, "phases.train.learn=[V.*.head]", "learn: `V.*.head`: parts of kind cortex are: none"},
+        {STAR, "projections.codes.drop=0.1", "projection `codes` drops messages, but attention has other drives beside it"},
+        {CHAIN, "projections.sight.to=[A, C]", "projection `links` drops messages, but C has other drives beside it"},
+        {CHAIN, "projections.links={chain: [A, B, A], delay: 1, drop: 0.1}", "drops messages, but A has"},
+        {CHAIN, "projections={sight: {from: stimulus, to: [A, E]}, one: {from: A, to: [B, D], drop: 0.3}, both: {from: [B, D], to: C}}",
+         "projection `both`: C would get different presentations, as `one` drops messages on one way to it"},
+        {CHAIN, "projections={sight: {from: stimulus, to: [A, D, E]}, one: {chain: [A, B], drop: 0.3}, last: {from: [stimulus, B], to: C}}",
+         "projection `last`: C would get different presentations, as `one` drops messages on one way to it"},
+        {CHAIN, "projections.back={from: C, to: B, role: context}",
+         "projection `back`: B would get different presentations, as `links` drops messages on one way to it"},
+        {CHAIN, "phases.again.record={E: state}",
+         "phase `again` records E while `links` drops messages on the way to it; expected a phase that"},
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         size_t before = cal_mem_now_bytes();
         struct wired w;
-        assert_int_equal(wire(&w, cases[c].path, "minimax", cases[c].set), CAL_EUSAGE);
+        assert_int_equal(wire(&w, cases[c].path, !strcmp(cases[c].path, STAR) ? "minimax" : "lossy", cases[c].set), CAL_EUSAGE);
         if (!strstr(cal_err_message(), cases[c].words))
             fail_msg("`%s` is not in: %s", cases[c].words, cal_err_message());
         unwire(&w);
@@ -209,9 +252,13 @@ static void what_cannot_be_wired_is_explained(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_hub_sends_each_target_its_own_columns), cmocka_unit_test(only_the_needed_are_awake),
-        cmocka_unit_test(lags_follow_the_shortest_delay),          cmocka_unit_test(messages_that_nobody_would_use_are_not_sent),
-        cmocka_unit_test(phases_within_others_cut_them),           cmocka_unit_test(epochs_become_steps),
+        cmocka_unit_test(a_hub_sends_each_target_its_own_columns),
+        cmocka_unit_test(only_the_needed_are_awake),
+        cmocka_unit_test(lags_follow_the_shortest_delay),
+        cmocka_unit_test(messages_that_nobody_would_use_are_not_sent),
+        cmocka_unit_test(phases_within_others_cut_them),
+        cmocka_unit_test(epochs_become_steps),
+        cmocka_unit_test(a_lost_message_is_replaced_by_the_last_one),
         cmocka_unit_test(what_cannot_be_wired_is_explained),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

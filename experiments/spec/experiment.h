@@ -33,6 +33,7 @@ struct cal_projection_spec {
     char *name;
     enum cal_role role;
     int delay;
+    double drop;             /* probability that a message is lost while something learns */
     struct cal_strings take; /* n = 0: the default of the target's kind */
     const void *rule;        /* [own] the sender kind's; NULL for drives, for the stimulus, and where the kind has none */
     const struct cal_param *rule_table;

@@ -45,6 +45,7 @@ struct cal_projection_part {
     struct cal_strings from, to, chain, take;
     int role; /* enum cal_role */
     long delay;
+    double drop;
 };
 
 /* One key under `phases`, `record` apart. */

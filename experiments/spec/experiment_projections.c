@@ -162,6 +162,18 @@ static int read_own(struct cal_projection_part *p, const struct cal_node *node)
     return err ? err : check_ends(node, p);
 }
 
+/* Only what crosses between regions can be lost, and only a drive has something to stand in for it. Drafts as above. */
+static int check_drop(const struct cal_projection_spec *p, const struct drafts *d, size_t first)
+{
+    bool meant = p->role == CAL_DRIVE;
+    for (size_t i = first; i < d->n && meant; i++)
+        meant = d->draft[i].edge.from != CAL_FROM_STIMULUS;
+    if (meant || p->drop == 0)
+        return CAL_OK;
+    return cal_node_fail(cal_node_get(p->node, "drop"), "drop in projection %s, which is %s, expected it in a drive between regions",
+                         p->name, p->role == CAL_CONTEXT ? "a context" : "from the stimulus");
+}
+
 static int read_projection(struct cal_experiment *e, int i, struct drafts *d)
 {
     struct cal_projection_part *part = &e->parts->projection[i];
@@ -171,9 +183,12 @@ static int read_projection(struct cal_experiment *e, int i, struct drafts *d)
         return err;
     p->role = (enum cal_role)part->role;
     p->delay = (int)part->delay;
+    p->drop = part->drop;
     p->take = part->take; /* [borrow] */
     size_t first = d->n;
     err = expand(e, i, d);
+    if (!err)
+        err = check_drop(p, d, first);
     return err ? err : read_rule(e, i, d, first);
 }
 

@@ -56,6 +56,8 @@ const struct cal_param cal_projection_table[] = {
      .help = "used in the target's forward pass, or in its learning only"},
     {"delay", CAL_INT, offsetof(struct cal_projection_part, delay), "steps", "0", 0, 65536,
      .help = "0: the representation of this step, d: that of d steps ago"},
+    {"drop", CAL_FLOAT, offsetof(struct cal_projection_part, drop), "1", "0", 0, 0.99,
+     .help = "a drive between regions: probability that a message is lost and the last one that arrived stands in, while something learns"},
     {"take", CAL_STRINGS, offsetof(struct cal_projection_part, take), .value = "",
      .help = "slices to carry; without it, those that the target's kind uses"},
     {0},

@@ -6,6 +6,7 @@
 
 #include "core/err.h"
 #include "core/mem.h"
+#include "experiments/spec/graph_lossy.h"
 #include "experiments/spec/graph_phases.h"
 
 static const struct cal_projection_spec *projection_of(const struct cal_graph *g, int edge)
@@ -40,8 +41,13 @@ static void create_regions(struct cal_graph *g)
     g->edge = cal_alloc((size_t)e->n_edges * sizeof *g->edge);
     for (int i = 0; i < e->n_edges; i++) {
         const struct cal_projection_spec *p = projection_of(g, i);
-        g->edge[i] = (struct cal_edge){
-            .from = e->edge[i].from, .to = e->edge[i].to, .role = p->role, .delay = p->delay, .hold = p->delay, .projection = p->name};
+        g->edge[i] = (struct cal_edge){.from = e->edge[i].from,
+                                       .to = e->edge[i].to,
+                                       .role = p->role,
+                                       .delay = p->delay,
+                                       .drop = p->drop,
+                                       .hold = p->delay,
+                                       .projection = p->name};
     }
 }
 
@@ -297,6 +303,8 @@ int cal_graph_create(const struct cal_experiment *e, const struct cal_stimulus *
         find_lags(g);
         err = cal_graph_plan_phases(g);
     }
+    if (!err)
+        err = cal_graph_find_lossy(g);
     if (err) {
         cal_graph_destroy(g);
         g = NULL;
@@ -320,6 +328,8 @@ void cal_graph_destroy(struct cal_graph *g)
     cal_free(g->edge);
     cal_free(g->order);
     cal_free(g->lag);
+    cal_free(g->loses);
+    cal_free(g->lossy);
     cal_free(g->learn_lag);
     cal_free(g);
 }

@@ -12,8 +12,9 @@ struct cal_edge {
     int from, to; /* regions; from may be CAL_FROM_STIMULUS */
     int port;     /* number among the target's drives or contexts */
     enum cal_role role;
-    int delay; /* steps, as asked for */
-    int hold;  /* steps between sending and use: the delay; longer for a context whose presentation is learnt later */
+    int delay;   /* steps, as asked for */
+    double drop; /* probability that a message is lost */
+    int hold;    /* steps between sending and use: the delay; longer for a context whose presentation is learnt later */
     const char *projection;
     struct cal_rep_spec spec;
     int slice[CAL_SLICES_MAX]; /* number of the slice at the sender */
@@ -41,6 +42,8 @@ struct cal_graph {
     unsigned **record; /* [phase][region]: bit i: variable i is recorded */
     unsigned **learns; /* [phase][region]: bit i: part i of the region learns; all bits: the whole; 0: nothing */
     bool **awake;      /* [phase][region]: learns, records, or feeds one that does */
+    bool *loses;       /* [phase]: lossy edges lose messages in it, as something learns */
+    int *lossy;        /* the lossy edge that is nearest on the way to region r; -1: nothing is lost on the way */
     long *learn_total; /* learning steps of each region in the whole run */
     struct cal_segment *segment;
     struct cal_port **ports; /* [own] */
@@ -57,6 +60,10 @@ void cal_edge_view(const struct cal_edge *e, const struct cal_rep *whole, struct
 bool cal_edge_active(const struct cal_graph *g, int edge, int phase);
 /* How many messages it carries in a segment of `count` presentations: those that will be used. */
 long cal_edge_messages(const struct cal_graph *g, int edge, long count);
+/* Is the message of the presentation lost in the phase? Never the first; only while something learns. */
+bool cal_edge_loses(const struct cal_graph *g, int edge, int phase, long presentation);
+/* The presentation that a region's presentation p really is of: p itself, or an earlier one where messages were lost on the way. */
+long cal_graph_origin(const struct cal_graph *g, int region, int phase, long presentation);
 /* Tapes that a region keeps: one, plus one for each step between forward and learning. */
 int cal_graph_tapes(const struct cal_graph *g, int region);
 /* Wall steps of a segment: its presentations and the draining. */
