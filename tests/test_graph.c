@@ -22,14 +22,19 @@ struct wired {
     struct cal_graph *g;
 };
 
-static int wire(struct wired *w, const char *path, const char *variant, const char *set)
+static int wire_with(struct wired *w, const char *path, const char *variant, int n_sets, const char *const *sets)
 {
-    struct cal_overrides o = {.variant = variant, .n_sets = set != NULL, .sets = &set};
+    struct cal_overrides o = {.variant = variant, .n_sets = n_sets, .sets = sets};
     memset(w, 0, sizeof *w);
     int err = cal_experiment_read(path, &o, &w->e);
     if (!err)
         err = cal_stimulus_create(w->e->stimulus, w->e->stimulus_params, w->e->seed, w->e->batch, &w->s);
     return err ? err : cal_graph_create(w->e, w->s, &w->g);
+}
+
+static int wire(struct wired *w, const char *path, const char *variant, const char *set)
+{
+    return wire_with(w, path, variant, set != NULL, &set);
 }
 
 static void unwire(struct wired *w)
@@ -215,6 +220,17 @@ static void a_lost_message_is_replaced_by_the_last_one(void **state)
     unwire(&w);
 }
 
+static void a_loop_without_a_stimulus_has_nothing_to_lose(void **state)
+{
+    (void)state;
+    const char *sets[] = {"projections.sight.to=[V.2, V.3]", "phases={train: {steps: 3, learn: all}}",
+                          "projections.loop={chain: [V.0, V.1, V.0], delay: 1, drop: 0.2}"};
+    struct wired w;
+    assert_int_equal(wire_with(&w, STAR, "minimax", 3, sets), CAL_EUSAGE);
+    assert_non_null(strstr(cal_err_message(), "projection `loop` drops messages, but V.0 has no stimulus behind it, expected"));
+    unwire(&w);
+}
+
 /* What only the wired graph can tell: one line with the place, and nothing is left behind. */
 static void what_cannot_be_wired_is_explained(void **state)
 {
@@ -226,9 +242,8 @@ static void what_cannot_be_wired_is_explained(void **state)
         {STAR, "projections.codes={from: V.*, to: attention, take: [view3]}", "sends no `view3`; it sends: view1, view2"},
         {STAR, "stimulus.views=1", "view2"},
         {STAR, "phases.train.learn=[V.*.head]", "learn: `V.*.head`: parts of kind cortex are: none"},
-        {STAR, "projections.codes.drop=0.1", "projection `codes` drops messages, but attention has other drives beside it"},
-        {CHAIN, "projections.sight.to=[A, C]", "projection `links` drops messages, but C has other drives beside it"},
-        {CHAIN, "projections.links={chain: [A, B, A], delay: 1, drop: 0.1}", "drops messages, but A has"},
+        {STAR, "projections.codes.drop=0.1", "projection `codes` drops messages, but attention has other drives, expected"},
+        {CHAIN, "projections.sight.to=[A, C]", "projection `links` drops messages, but C has other drives, expected"},
         {CHAIN, "projections={sight: {from: stimulus, to: [A, E]}, one: {from: A, to: [B, D], drop: 0.3}, both: {from: [B, D], to: C}}",
          "projection `both`: C would get different presentations, as `one` drops messages on one way to it"},
         {CHAIN, "projections={sight: {from: stimulus, to: [A, D, E]}, one: {chain: [A, B], drop: 0.3}, last: {from: [stimulus, B], to: C}}",
@@ -259,6 +274,7 @@ int main(void)
         cmocka_unit_test(phases_within_others_cut_them),
         cmocka_unit_test(epochs_become_steps),
         cmocka_unit_test(a_lost_message_is_replaced_by_the_last_one),
+        cmocka_unit_test(a_loop_without_a_stimulus_has_nothing_to_lose),
         cmocka_unit_test(what_cannot_be_wired_is_explained),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,8 +59,9 @@ static int check_lossy(const struct cal_graph *g, int edge)
     const struct cal_region *to = g->region[x->to];
     if (x->drop == 0 || (to->n_drives == 1 && in_time(g, x)))
         return CAL_OK;
-    return cal_node_fail(node_of(g, edge), "projection `%s` drops messages, but %s has %s; expected it to be the only drive", x->projection,
-                         to->name, to->n_drives > 1 ? "other drives beside it" : "no stimulus behind it");
+    return cal_node_fail(node_of(g, edge),
+                         "projection `%s` drops messages, but %s has %s, expected it to be the only drive, with a stimulus behind it",
+                         x->projection, to->name, to->n_drives > 1 ? "other drives" : "no stimulus behind it");
 }
 
 /* All that meets in a region is of one presentation; the stimulus's contexts follow the drives. */
