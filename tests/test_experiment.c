@@ -210,7 +210,8 @@ static void used_has_every_parameter(void **state)
         "\nregions:\n  V:\n    kind: cortex\n    count: 8\n    units: 8\n    hidden: 128\n    optim:\n      rate: 0.1\n  attention:\n    "
         "kind: "
         "attention\n",
-        "  context:\n    from: [attention]\n    to: [V.*]\n    role: context\n    delay: 0\n    drop: 0\n    negatives: predictor\n    hide: 0.2\n",
+        "  context:\n    from: [attention]\n    to: [V.*]\n    role: context\n    delay: 0\n    drop: 0\n    negatives: predictor\n    "
+        "hide: 0.2\n",
         "  probe:\n    steps: 32\n    learn: [none]\n    stimulus: held-out\n    rate: 1\n    every: 1\n    record:\n      V.*: [code, "
         "view1, "
         "view2]\n",
