@@ -123,7 +123,7 @@ static void every_variant_of_every_file_is_read(void **state)
     static const struct {
         const char *path;
         int n;
-    } files[] = {{PATCHES, 5}, {"experiments/demo.yaml", 3}, {"experiments/bhn-photos.yaml", 4}};
+    } files[] = {{PATCHES, 6}, {"experiments/demo.yaml", 3}, {"experiments/bhn-photos.yaml", 4}};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         struct cal_experiment *first = read_good(files[i].path, NULL);
         assert_int_equal(first->n_variants, files[i].n);
