@@ -24,8 +24,8 @@ struct batch {
     double wide[N_MAX * D_MAX], wide_label[N_MAX], wide_dp[N_MAX * D_MAX];
 };
 
-/* Rows about a mean that is theirs or their label's, `spread` apart, and none negative, as after a ReLU. */
-static struct batch *batch_of(int n, int d, double spread, unsigned owner)
+/* Rows about the mean of one of so many groups, `spread` apart, and none negative, as after a ReLU. Three groups are the classes. */
+static struct batch *grouped(int n, int d, double spread, int groups, unsigned owner)
 {
     struct batch *b = cal_alloc(sizeof *b);
     struct cal_rng rng = cal_rng_key(9, CAL_STREAM_TEST, owner, 0, 0);
@@ -36,11 +36,16 @@ static struct batch *batch_of(int n, int d, double spread, unsigned owner)
         b->wide_label[i] = (double)b->label[i];
     }
     for (int i = 0; i < n * d; i++) {
-        double centre = (double)cal_rng_uniform(&rng, (uint64_t)(100000 + i % d + (i / d * (i / d)) % CLASSES * d));
+        double centre = (double)cal_rng_uniform(&rng, (uint64_t)(100000 + i % d + (i / d * (i / d)) % CLASSES % groups * d));
         b->p[i] = (float)fmax(centre + spread * (2 * (double)cal_rng_uniform(&rng, (uint64_t)i) - 1), 0);
         b->wide[i] = (double)b->p[i];
     }
     return b;
+}
+
+static struct batch *batch_of(int n, int d, double spread, unsigned owner)
+{
+    return grouped(n, d, spread, CLASSES, owner);
 }
 
 static double entropy_twin(struct batch *b, double alpha, bool conditional)
@@ -102,51 +107,73 @@ static const struct {
 } settings[] = {{2, false}, {2, true}, {1.01, false}, {1.01, true}, {3, false}, {0, false}};
 enum { SETTINGS = sizeof settings / sizeof *settings };
 
-/* Every derivative of the twins is the slope of their own value, to 1e-6 of the largest. */
-static void test_twin_gradients(void **state)
+/* Rows as those of a net are; near those of their class; all nearly the same. */
+static const struct {
+    double spread;
+    int groups;
+} rows[] = {{0.8, CLASSES}, {0.05, CLASSES}, {0.05, 1}, {0.002, 1}};
+enum { ROWS = sizeof rows / sizeof *rows };
+
+/* The slope of the twin's value along each number of p, by central differences of order 4: that at the float32 rows is well defined. */
+static void slopes(struct batch *b, double alpha, bool conditional, double h, double *slope)
 {
-    (void)state;
-    const double h = 1e-5;
-    for (int i = 0; i < SETTINGS; i++) {
-        struct batch *b = batch_of(9, 7, 0.8, (unsigned)i);
-        double got[9 * 7], slope[9 * 7], worst = 0;
-        twin(b, settings[i].alpha, settings[i].conditional);
-        memcpy(got, b->wide_dp, sizeof got);
-        for (int k = 0; k < 9 * 7; k++) {
-            double was = b->wide[k], above, below;
-            b->wide[k] = was + h;
-            above = twin(b, settings[i].alpha, settings[i].conditional);
-            b->wide[k] = was - h;
-            below = twin(b, settings[i].alpha, settings[i].conditional);
-            b->wide[k] = was;
-            slope[k] = (above - below) / (2 * h);
-            worst = fmax(worst, fabs(slope[k] - got[k]));
+    for (int k = 0; k < b->n * b->d; k++) {
+        double was = b->wide[k], value[4];
+        for (int i = 0; i < 4; i++) {
+            b->wide[k] = was + (double[]){-2, -1, 1, 2}[i] * h;
+            value[i] = twin(b, alpha, conditional);
         }
-        assert_true(largest(slope, 9 * 7) > 1e-3);
-        if (worst > 1e-6 * largest(slope, 9 * 7))
-            fail_msg("setting %d: off by %g of %g", i, worst, largest(slope, 9 * 7));
-        cal_free(b);
+        b->wide[k] = was;
+        slope[k] = (value[0] - 8 * value[1] + 8 * value[2] - value[3]) / (12 * h);
     }
 }
 
-/* Value and gradient are the twin's, to 1e-5 of the largest derivative; at sizes that do and do not fill vectors. Rows close to each other have
- * cosines near 1, of which float32 keeps less, and small eigenvalues, for which orders below 2 ask most: 1e-4 there. */
+/* The largest difference between two gradients, as part of the largest derivative. */
+static double off(int n, const double *got, const double *expected)
+{
+    double worst = 0, most = largest(expected, n);
+    for (int k = 0; k < n; k++)
+        worst = fmax(worst, fabs(got[k] - expected[k]));
+    return worst > 0 ? worst / most : 0;
+}
+
+/* Every derivative is the slope of the value: the twins' to 1e-6 of the largest, the real ones' to 1e-5. */
+static void test_gradients(void **state)
+{
+    (void)state;
+    enum { N = 9, D = 7 };
+    for (int i = 0; i < SETTINGS; i++)
+        for (int k = 0; k < ROWS; k++) {
+            struct batch *b = grouped(N, D, rows[k].spread, rows[k].groups, (unsigned)i);
+            double slope[N * D], got[N * D];
+            slopes(b, settings[i].alpha, settings[i].conditional, 0.01 * rows[k].spread, slope);
+            twin(b, settings[i].alpha, settings[i].conditional);
+            real(b, settings[i].alpha, settings[i].conditional, 1);
+            for (int j = 0; j < N * D; j++)
+                got[j] = (double)b->dp[j];
+            assert_true(largest(slope, N * D) > 1e-4);
+            if (off(N * D, b->wide_dp, slope) > 1e-6 || off(N * D, got, slope) > 1e-5)
+                fail_msg("setting %d, rows %d: twin off by %g, real by %g", i, k, off(N * D, b->wide_dp, slope), off(N * D, got, slope));
+            cal_free(b);
+        }
+}
+
+/* Value and gradient are the twin's, at sizes that do and do not fill vectors. */
 static void test_against_twin(void **state)
 {
     (void)state;
-    const int sizes[][2] = {{8, 16}, {33, 19}, {48, 80}, {2, 3}};
+    const int sizes[][2] = {{8, 16}, {33, 19}, {48, 80}, {3, 4}};
     for (int i = 0; i < SETTINGS; i++)
-        for (int k = 0; k < 8; k++) {
-            struct batch *b = batch_of(sizes[k / 2][0], sizes[k / 2][1], k % 2 ? 0.8 : 0.05, (unsigned)(10 + k));
-            double expected = twin(b, settings[i].alpha, settings[i].conditional), worst = 0;
+        for (int k = 0; k < 4 * ROWS; k++) {
+            int n = sizes[k / ROWS][0], d = sizes[k / ROWS][1];
+            struct batch *b = grouped(n, d, rows[k % ROWS].spread, rows[k % ROWS].groups, (unsigned)(10 + k));
+            double expected = twin(b, settings[i].alpha, settings[i].conditional), got[N_MAX * D_MAX];
             double value = real(b, settings[i].alpha, settings[i].conditional, 1);
-            int count = b->n * b->d;
-            if (fabs(value - expected) > 2e-6)
-                fail_msg("setting %d, batch %d: value %.9g, expected %.9g", i, k, value, expected);
-            for (int j = 0; j < count; j++)
-                worst = fmax(worst, fabs((double)b->dp[j] - b->wide_dp[j]));
-            if (worst > (k % 2 ? 1e-5 : 1e-4) * largest(b->wide_dp, count) + 1e-8)
-                fail_msg("setting %d, batch %d: gradient off by %g of %g", i, k, worst, largest(b->wide_dp, count));
+            for (int j = 0; j < n * d; j++)
+                got[j] = (double)b->dp[j];
+            if (fabs(value - expected) > 1e-7 || off(n * d, got, b->wide_dp) > 1e-6)
+                fail_msg("setting %d, batch %d: value %.9g, expected %.9g; gradient off by %g", i, k, value, expected,
+                         off(n * d, got, b->wide_dp));
             cal_free(b);
         }
 }
@@ -237,16 +264,16 @@ static void test_unit_rows(void **state)
     (void)state;
     for (int k = 0; k < 3; k++) {
         struct batch *b = batch_of(9, (const int[]){4, 16, 37}[k], 0.7, 70), *dz = batch_of(9, b->d, 1, 71);
-        float z[2][9 * 37], norm[2][9], dp[2][9 * 37];
-        memset(dp, 0, sizeof dp);
+        double z[2][9 * 37], norm[2][9];
+        float dp[2][9 * 37] = {{0}, {0}};
         cal_gram_unit_rows(b->n, b->d, b->p, z[0], norm[0]);
         cal_gram_unit_rows_twin(b->n, b->d, b->p, z[1], norm[1]);
-        cal_gram_unit_rows_back(b->n, b->d, z[0], norm[0], dz->p, dp[0]);
-        cal_gram_unit_rows_back_twin(b->n, b->d, z[1], norm[1], dz->p, dp[1]);
+        cal_gram_unit_rows_back(b->n, b->d, z[0], norm[0], dz->wide, dp[0]);
+        cal_gram_unit_rows_back_twin(b->n, b->d, z[1], norm[1], dz->wide, dp[1]);
         for (int i = 0; i < b->n * b->d; i++) {
-            assert_true(fabsf(z[0][i] - z[1][i]) < 1e-6f);
-            assert_true(fabsf(dp[0][i] - dp[1][i]) < 1e-5f * (1 + fabsf(dp[1][i])));
-            assert_true(fabsf(norm[0][i / b->d] - norm[1][i / b->d]) < 1e-5f);
+            assert_true(fabs(z[0][i] - z[1][i]) < 1e-14);
+            assert_true(fabsf(dp[0][i] - dp[1][i]) < 2e-7f * (1 + fabsf(dp[1][i])));
+            assert_true(fabs(norm[0][i / b->d] - norm[1][i / b->d]) < 1e-14 * norm[1][i / b->d]);
         }
         cal_free(dz);
         cal_free(b);
@@ -256,7 +283,7 @@ static void test_unit_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_twin_gradients), cmocka_unit_test(test_against_twin), cmocka_unit_test(test_weight),
+        cmocka_unit_test(test_gradients),      cmocka_unit_test(test_against_twin), cmocka_unit_test(test_weight),
         cmocka_unit_test(test_entropy_values), cmocka_unit_test(test_dead_row),     cmocka_unit_test(test_similarity_values),
         cmocka_unit_test(test_unit_rows),
     };

@@ -1,4 +1,4 @@
-/* regions/objectives/entropy.c - see entropy.h. Two GEMMs do most of it (in gram.c); what is left is n x n. */
+/* regions/objectives/entropy.c - see entropy.h. Two products do most of it (in gram.c); what is left is n x n. */
 #include "regions/objectives/entropy.h"
 
 #include <math.h>
@@ -30,7 +30,7 @@ void cal_entropy_declare(struct cal_entropy *e, struct cal_gram *gram, double al
     cal_layout_i64(l, CAL_SCRATCH, "entropy.iwork", &e->iwork, (size_t[]){3 + 5 * n, 0});
 }
 
-/* s_ij = exp(-rate (1 - s_ij)) where the pair counts, else 0; 1 on the diagonal. The sum of all. */
+/* s_ij = exp(-rate (1 - s_ij)) where the pair counts, else 0; 1 on the diagonal. The sum of all, both triangles. */
 static double kernel(const struct cal_gram *g, double rate, const float *label)
 {
     size_t n = (size_t)g->rows;
@@ -39,9 +39,8 @@ static double kernel(const struct cal_gram *g, double rate, const float *label)
         g->s[i * n + i] = 1;
         for (size_t j = 0; j < i; j++) {
             bool counts = !label || label[i] == label[j];
-            float k = counts ? expf((float)rate * (g->s[i * n + j] - 1)) : 0.0f;
-            g->s[i * n + j] = g->s[j * n + i] = k;
-            sum += (double)k;
+            g->s[i * n + j] = counts ? exp(rate * (g->s[i * n + j] - 1)) : 0;
+            sum += g->s[i * n + j];
         }
     }
     return (double)n + 2 * sum;
@@ -53,9 +52,9 @@ static double second_order(const struct cal_gram *g, const float *label)
 {
     size_t n = (size_t)g->rows;
     double q = kernel(g, 4 / CAL_ENTROPY_WIDTH, label), log_n = log((double)n);
-    float scale = (float)(-4 / (CAL_ENTROPY_WIDTH * q * log_n));
+    double scale = -4 / (CAL_ENTROPY_WIDTH * q * log_n);
     for (size_t i = 0; i < n; i++) {
-        for (size_t j = 0; j < n; j++)
+        for (size_t j = 0; j < i; j++)
             g->s[i * n + j] *= scale;
         g->s[i * n + i] = 0;
     }
@@ -87,7 +86,7 @@ static int any_order(struct cal_entropy *e, const float *label, bool gradient, d
     double sum = 0, per = (1 - e->alpha) * log((double)n);
     kernel(g, 2 / CAL_ENTROPY_WIDTH, label);
     for (size_t i = 0; i < n * n; i++)
-        e->matrix[i] = (double)g->s[i] / (double)n;
+        e->matrix[i] = g->s[i] / (double)n; /* the lower triangle: a Fortran reader's upper */
     int error = eigen(e, gradient);
     if (error)
         return error;
@@ -104,7 +103,7 @@ static int any_order(struct cal_entropy *e, const float *label, bool gradient, d
     cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, (int)n, (int)n, scale, e->matrix, (int)n, 0, d_a, (int)n);
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j < i; j++)
-            g->s[i * n + j] = g->s[j * n + i] = (float)(d_a[i * n + j] * (double)g->s[i * n + j]);
+            g->s[i * n + j] *= d_a[i * n + j];
         g->s[i * n + i] = 0;
     }
     return CAL_OK;

@@ -73,7 +73,7 @@ void cal_entropy_twin(struct cal_entropy_twin *t)
     size_t nn = (size_t)n * (size_t)n;
     double *z = cal_alloc(((size_t)n * (size_t)d + 3 * nn + (size_t)d) * sizeof *z), *a = z + n * d, *v = a + nn, *d_a = v + nn,
            *dz = d_a + nn;
-    double epsilon = (double)CAL_GRAM_EPSILON;
+    double epsilon = CAL_GRAM_EPSILON;
     for (int i = 0; i < n; i++) {
         double squares = 0;
         for (int k = 0; k < d; k++)

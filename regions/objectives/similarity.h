@@ -13,7 +13,7 @@
 struct cal_similarity {
     struct cal_gram *gram; /* [borrow] scratch */
     float *centred;        /* (n,d) p less its mean; then the gradient in it */
-    float *mean;           /* (d) */
+    double *mean;          /* (d) */
     double *share;         /* (n) of the batch that has i's label */
 };
 

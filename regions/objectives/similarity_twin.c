@@ -56,7 +56,7 @@ void cal_similarity_twin(struct cal_similarity_twin *t)
     int n = t->rows, d = t->cols;
     double *z = cal_alloc((size_t)(n * d + n * t->classes + n + d) * sizeof *z), *y = z + n * d, *length = y + n * t->classes,
            *dz = length + n;
-    double epsilon = (double)CAL_GRAM_EPSILON;
+    double epsilon = CAL_GRAM_EPSILON;
     memcpy(z, t->p, (size_t)(n * d) * sizeof *z);
     centred_unit_rows(n, d, z, epsilon, length);
     for (int i = 0; i < n; i++)
