@@ -31,6 +31,7 @@ struct cal_stimulus_ops {
     /* Write batch `presentation` of the view to out[slice] (rows x cols, packed). Local, keeps no memory of earlier calls.
      * May return CAL_EINPUT or CAL_EIO. */
     int (*batch)(struct cal_stimulus *s, const struct cal_view *view, long presentation, float *const *out);
+    bool sparing; /* batch() can do without the pictures, which cost most: out of every map is NULL where nobody wants one */
     void (*close)(struct cal_stimulus *s);
 };
 

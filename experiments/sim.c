@@ -1,6 +1,7 @@
 /* experiments/sim.c - see sim.h. */
 #include "experiments/sim.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "core/err.h"
@@ -135,16 +136,23 @@ static void destroy_host(struct cal_host *h)
     cal_free(h->arrived);
 }
 
-/* Presentations of the stimulus that are in use at a time among the given hosts: of those behind a lossy edge, each may be at its own. */
+/* Presentations of the stimulus that are in use at a time among the rank's regions: from the latest that one of them works on to the earliest
+ * that one learns from or gets late; and of those behind a lossy edge, each may be at its own. */
 static int batch_depth(const struct cal_graph *g, const int *rank_of, int rank)
 {
-    int depth = 1, lossy = 0;
+    int least = INT_MAX, most = 0, lossy = 0;
     for (int r = 0; r < g->n_regions; r++)
-        if (rank_of[r] == rank && g->learn_lag[r] + 1 > depth)
-            depth = g->learn_lag[r] + 1;
-    for (int r = 0; r < g->n_regions; r++)
-        lossy += rank_of[r] == rank && g->lossy[r] >= 0 && g->edge[g->lossy[r]].to == r;
-    return depth + lossy;
+        if (rank_of[r] == rank) {
+            least = g->lag[r] < least ? g->lag[r] : least;
+            most = g->learn_lag[r] > most ? g->learn_lag[r] : most;
+            lossy += g->lossy[r] >= 0 && g->edge[g->lossy[r]].to == r;
+        }
+    for (int i = 0; i < g->n_edges; i++) {
+        const struct cal_edge *x = &g->edge[i];
+        if (rank_of[x->to] == rank && x->from == CAL_FROM_STIMULUS && x->delay > most)
+            most = x->delay;
+    }
+    return (most < least ? 1 : most - least + 1) + lossy;
 }
 
 static int open_stimulus(struct cal_sim *s)

@@ -434,6 +434,27 @@ static void pictures_labels_and_boxes_belong_together(void **state)
     look_away(&l);
 }
 
+/* Who looks at no picture sees the same labels and boxes, augmented or not. */
+static void labels_and_boxes_do_without_pictures(void **state)
+{
+    (void)state;
+    enum { B = 50 };
+    struct looker l;
+    look(&l, "{kind: traffic-signs, samples: 200, held_out: 60, crop: 4, flip: true}", 1, B);
+    for (int split = 0; split < 2; split++)
+        for (long t = 0; t < 4; t++) {
+            struct cal_view view = {.phase = 1, .split = (enum cal_split)split, .noise = -1};
+            float label[B], box[4 * B];
+            assert_int_equal(cal_batches_get_labels(l.b, &view, t, &l.rep), CAL_OK);
+            memcpy(label, l.rep->data[LABEL], sizeof label);
+            memcpy(box, l.rep->data[BOX], sizeof box);
+            get(&l, 1, (enum cal_split)split, t);
+            assert_memory_equal(label, l.rep->data[LABEL], sizeof label);
+            assert_memory_equal(box, l.rep->data[BOX], sizeof box);
+        }
+    look_away(&l);
+}
+
 static void copies_are_equal_and_seeds_differ(void **state)
 {
     (void)state;
@@ -556,6 +577,7 @@ int main(void)
         cmocka_unit_test(noise_has_its_sd_in_every_channel),
         cmocka_unit_test(an_epoch_has_as_many_of_each_class),
         cmocka_unit_test(pictures_labels_and_boxes_belong_together),
+        cmocka_unit_test(labels_and_boxes_do_without_pictures),
         cmocka_unit_test(copies_are_equal_and_seeds_differ),
         cmocka_unit_test(training_may_be_augmented),
         cmocka_unit_test(impossible_worlds_are_refused),

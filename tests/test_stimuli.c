@@ -181,7 +181,7 @@ static int counter_batch(struct cal_stimulus *s, const struct cal_view *view, lo
 {
     struct counter *c = s->state;
     c->asked++;
-    for (int i = 0; i < s->batch * 3; i++)
+    for (int i = 0; out[0] && i < s->batch * 3; i++)
         out[0][i] = (float)presentation;
     for (int i = 0; i < s->batch; i++)
         out[1][i] = (float)view->phase;
@@ -199,7 +199,7 @@ static struct cal_stimulus counter_world(struct counter *c)
     return s;
 }
 
-static void a_batch_is_made_once_and_stays_for_depth_others(void **state)
+static void a_batch_is_made_once_and_stays_among_the_latest(void **state)
 {
     (void)state;
     struct counter c = {0};
@@ -214,18 +214,45 @@ static void a_batch_is_made_once_and_stays_for_depth_others(void **state)
     assert_ptr_equal(rep, first);
     assert_int_equal(c.asked, 1);
 
-    cal_batches_get(b, &view, 11, &rep);
     cal_batches_get(b, &other, 10, &rep); /* the same presentation of another phase is another batch */
-    assert_int_equal(c.asked, 3);
-    assert_true(first->data[0][0] == 10 && first->data[1][0] == 2); /* two others since */
-    cal_batches_get(b, &view, 10, &rep);                            /* asking again keeps it for longer */
-    cal_batches_get(b, &view, 12, &rep);                            /* takes the place of 11 */
-    cal_batches_get(b, &view, 10, &rep);
-    assert_ptr_equal(rep, first);
-    assert_int_equal(c.asked, 4);
+    assert_int_equal(c.asked, 2);
     cal_batches_get(b, &view, 11, &rep);
-    assert_int_equal(c.asked, 5);
+    cal_batches_get(b, &view, 12, &rep); /* takes the place of the other phase's */
+    assert_true(first->data[0][0] == 10 && first->data[1][0] == 2);
+    assert_int_equal(c.asked, 4);
+    for (long t = 13; t < 20; t++) { /* a pipeline: one looks at t, others at what was shown before, the earliest last */
+        for (long late = 0; late < 3; late++) {
+            cal_batches_get(b, &view, t - late, &rep);
+            assert_true(rep->presentation == t - late && rep->data[0][0] == (float)(t - late));
+        }
+        assert_int_equal(c.asked, 4 + t - 12);
+    }
     cal_batches_destroy(b);
+}
+
+static void pictures_are_made_when_somebody_looks_at_them(void **state)
+{
+    (void)state;
+    struct counter c = {0};
+    struct cal_stimulus s = counter_world(&c);
+    struct cal_stimulus_ops sparing = counter_ops;
+    struct cal_view view = view_of(2, CAL_SPLIT_TRAIN, -1);
+    const struct cal_rep *rep;
+    s.spec.slice[0].c = s.spec.slice[0].h = 1;
+    s.spec.slice[0].w = 3;
+    for (int k = 0; k < 2; k++) {
+        s.ops = k ? &sparing : &counter_ops;
+        sparing.sparing = true;
+        c = (struct counter){0};
+        struct cal_batches *b = cal_batches_create(&s, 1);
+        cal_batches_get_labels(b, &view, 7, &rep);
+        assert_true(rep->data[0][0] == (k ? 0 : 7) && rep->data[1][4] == 2);
+        cal_batches_get(b, &view, 7, &rep);
+        assert_true(rep->data[0][0] == 7 && rep->data[1][4] == 2);
+        cal_batches_get_labels(b, &view, 7, &rep); /* they are there already */
+        assert_int_equal(c.asked, k ? 2 : 1);
+        cal_batches_destroy(b);
+    }
 }
 
 static void a_failed_batch_is_not_kept(void **state)
@@ -278,7 +305,8 @@ int main(void)
         cmocka_unit_test(too_few_samples_for_a_batch_is_an_error),
         cmocka_unit_test(noise_has_its_deviation),
         cmocka_unit_test(held_out_batches_ignore_the_phase_but_for_noise),
-        cmocka_unit_test(a_batch_is_made_once_and_stays_for_depth_others),
+        cmocka_unit_test(a_batch_is_made_once_and_stays_among_the_latest),
+        cmocka_unit_test(pictures_are_made_when_somebody_looks_at_them),
         cmocka_unit_test(a_failed_batch_is_not_kept),
         cmocka_unit_test(the_hash_sees_every_bit_and_no_padding),
     };

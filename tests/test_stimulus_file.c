@@ -242,6 +242,28 @@ static void augmented_images_take_their_boxes_along(void **state)
     cal_free(x);
 }
 
+/* Who looks at no picture sees the same labels: of whole images, and of patches with views. */
+static void labels_do_without_pictures(void **state)
+{
+    (void)state;
+    const char *const worlds[] = {FILE_OF(", crop: 2, flip: true"), FILE_OF(", patch: 4, views: 2")};
+    uint8_t *x = write_numbered(20, 3, 8, 8);
+    for (int k = 0; k < 2; k++) {
+        struct looker l;
+        struct cal_view view = {.phase = 0, .split = CAL_SPLIT_TRAIN, .noise = -1};
+        float label[9];
+        look(&l, worlds[k], 9);
+        assert_int_equal(cal_batches_get_labels(l.b, &view, 1, &l.rep), CAL_OK);
+        for (int b = 0; b < 9; b++)
+            label[b] = *row_of(&l, "label", b);
+        get(&l, CAL_SPLIT_TRAIN, 1);
+        for (int b = 0; b < 9; b++)
+            assert_true(label[b] == *row_of(&l, "label", b));
+        look_away(&l);
+    }
+    cal_free(x);
+}
+
 /* Fresh ones each epoch and phase, the same again for the same presentation; and neither order nor labels know of them. */
 static void augmentation_is_keyed_by_phase_and_presentation(void **state)
 {
@@ -451,6 +473,7 @@ int main(void)
         cmocka_unit_test(standardising_is_by_channel_over_the_training_images),
         cmocka_unit_test(padding_is_black_and_boxes_follow_it),
         cmocka_unit_test(augmented_images_take_their_boxes_along),
+        cmocka_unit_test(labels_do_without_pictures),
         cmocka_unit_test(augmentation_is_keyed_by_phase_and_presentation),
         cmocka_unit_test(a_test_split_of_the_file_is_held_out),
         cmocka_unit_test(patches_equal_their_slow_twin),

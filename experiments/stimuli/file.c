@@ -203,7 +203,8 @@ static int patches_batch(const struct cal_stimulus *s, const struct cal_view *vi
     size_t cols = (size_t)s->spec.slice[0].cols;
     for (int b = 0; b < s->batch; b++) {
         uint32_t tile = part->tiles[cal_samples_row(&samples, b)];
-        cut(part, tile, out[0] + (size_t)b * cols);
+        if (out[0])
+            cut(part, tile, out[0] + (size_t)b * cols);
         if (label >= 0)
             out[label][b] = (float)pictures->label[tile / per_picture];
     }
@@ -215,7 +216,7 @@ static int file_batch(struct cal_stimulus *s, const struct cal_view *view, long 
     const struct file_params *p = s->params;
     const struct file *file = s->state;
     int err = p->patch ? patches_batch(s, view, presentation, out) : cal_images_batch(&file->images, s, view, presentation, out);
-    if (!err)
+    if (!err && out[0])
         cal_samples_views(s, view, presentation, (int)p->views, p->noise, out);
     return err;
 }
@@ -249,5 +250,6 @@ const struct cal_stimulus_ops cal_file_ops = {
     .params_size = sizeof(struct file_params),
     .open = file_open,
     .batch = file_batch,
+    .sparing = true,
     .close = file_close,
 };

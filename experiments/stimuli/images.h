@@ -33,7 +33,7 @@ void cal_images_finish(struct cal_images *m);
 /* Offer image and views, then label and box where the pictures have them; set s->samples and s->classes. */
 void cal_images_offer(const struct cal_images *m, struct cal_stimulus *s, int views);
 
-/* Write image, label and box of a batch (not the views). Local. Errors: as cal_samples_init(). */
+/* Write image (unless it is NULL), label and box of a batch, not the views. Local. Errors: as cal_samples_init(). */
 int cal_images_batch(const struct cal_images *m, const struct cal_stimulus *s, const struct cal_view *view, long presentation,
                      float *const *out);
 

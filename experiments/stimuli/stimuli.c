@@ -61,13 +61,12 @@ struct entry {
     struct cal_view view;
     float *values; /* [own] all slices, each at a multiple of CAL_ALIGN */
     struct cal_rep rep;
-    unsigned long asked; /* when it was last asked for, by the count of requests; 0: holds nothing */
+    bool filled, maps; /* holds a batch; with its pictures */
 };
 
 struct cal_batches {
     struct cal_stimulus *s; /* [borrow] */
     int depth;
-    unsigned long requests;
     struct entry *entries; /* [own] (depth) */
 };
 
@@ -116,44 +115,56 @@ void cal_batches_destroy(struct cal_batches *b)
     cal_free(b);
 }
 
-static bool is(const struct entry *e, const struct cal_view *view, long presentation)
+static bool same(const struct cal_view *a, const struct cal_view *b)
 {
-    return e->asked && e->rep.presentation == presentation && e->view.phase == view->phase && e->view.split == view->split &&
-           e->view.noise == view->noise;
+    return a->phase == b->phase && a->split == b->split && a->noise == b->noise;
 }
 
-static int fill(struct cal_batches *b, struct entry *e, const struct cal_view *view, long presentation)
+static int fill(struct cal_batches *b, struct entry *e, const struct cal_view *view, long presentation, bool maps)
 {
     float *out[CAL_SLICES_MAX], *at = e->values;
     for (int i = 0; i < b->s->spec.n; i++) {
-        out[i] = at;
+        out[i] = maps || !b->s->spec.slice[i].c ? at : NULL;
         at += slice_floats(&b->s->spec, i);
     }
-    e->asked = 0;
+    e->filled = false;
     e->view = *view;
     e->rep.presentation = presentation;
-    return b->s->ops->batch(b->s, view, presentation, out);
+    int err = b->s->ops->batch(b->s, view, presentation, out);
+    e->filled = !err;
+    e->maps = maps;
+    return err;
 }
 
-/* The entry that holds the batch, or else the one that nobody has asked for for longest. */
+/* What may go before the view needs it again: nothing, then what another view showed, then the earliest. */
+static long worth(const struct entry *e, const struct cal_view *view)
+{
+    return !e->filled ? -2 : same(&e->view, view) ? e->rep.presentation : -1;
+}
+
+static int get(struct cal_batches *b, const struct cal_view *view, long presentation, bool maps, const struct cal_rep **rep)
+{
+    struct entry *place = b->entries;
+    maps = maps || !b->s->ops->sparing;
+    for (int i = 0; i < b->depth && worth(place, view) != presentation; i++)
+        if (worth(&b->entries[i], view) == presentation || worth(&b->entries[i], view) < worth(place, view))
+            place = &b->entries[i];
+    int err = CAL_OK;
+    if (worth(place, view) != presentation || (maps && !place->maps))
+        err = fill(b, place, view, presentation, maps);
+    if (!err)
+        *rep = &place->rep;
+    return err;
+}
+
 int cal_batches_get(struct cal_batches *b, const struct cal_view *view, long presentation, const struct cal_rep **rep)
 {
-    struct entry *oldest = b->entries, *found = NULL;
-    for (int i = 0; i < b->depth && !found; i++) {
-        if (is(&b->entries[i], view, presentation))
-            found = &b->entries[i];
-        else if (b->entries[i].asked < oldest->asked)
-            oldest = &b->entries[i];
-    }
-    if (!found) {
-        int err = fill(b, oldest, view, presentation);
-        if (err)
-            return err;
-        found = oldest;
-    }
-    found->asked = ++b->requests;
-    *rep = &found->rep;
-    return CAL_OK;
+    return get(b, view, presentation, true, rep);
+}
+
+int cal_batches_get_labels(struct cal_batches *b, const struct cal_view *view, long presentation, const struct cal_rep **rep)
+{
+    return get(b, view, presentation, false, rep);
 }
 
 /* FNV-1a (Fowler, Noll, Vo) on words of 64 bits, two floats each, the last one of a slice filled with zeros. A multiplication carries

@@ -13,11 +13,13 @@ void cal_stimulus_destroy(struct cal_stimulus *s);
 
 /* The last few batches of a process, so that all its regions share one copy. */
 struct cal_batches;
-/* `depth`: how many presentations are in use at a time (largest lag between two regions of this process, plus one). */
+/* `depth`: how many presentations are in use at a time (largest lag between two regions of this process, plus one). The latest are kept. */
 struct cal_batches *cal_batches_create(struct cal_stimulus *s, int depth);
 void cal_batches_destroy(struct cal_batches *b);
-/* Batch `presentation` of the view. [borrow] *rep until `depth` other presentations have been asked for. Errors: as ops->batch. */
+/* Batch `presentation` of the view. [borrow] *rep until one `depth` later, or another view's, has been asked for. Errors: as ops->batch. */
 int cal_batches_get(struct cal_batches *b, const struct cal_view *view, long presentation, const struct cal_rep **rep);
+/* The same for those who look at no map of it, such as a stage that gets the labels only: the pictures may be missing. */
+int cal_batches_get_labels(struct cal_batches *b, const struct cal_view *view, long presentation, const struct cal_rep **rep);
 /* FNV-1a over all slices of a batch: what recorded runs are checked against. */
 uint64_t cal_rep_hash(const struct cal_rep *rep, uint64_t before);
 
