@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,20 +153,24 @@ static int lock(const char *dir)
 /* What rank 0 will write down, while the ranks are still together. Collective. */
 static int conclude(struct cal_sim *s, struct cal_progress *p, double seconds, struct cal_summary *summary)
 {
-    double mine[2] = {(double)cal_mem_peak_bytes(), (double)cal_control_messages(s->control)};
+    double mine[3] = {(double)cal_mem_peak_bytes(), (double)cal_mem_resident_peak_bytes(), (double)cal_control_messages(s->control)};
     int ranks = cal_world_size(s->world);
-    double *all = cal_alloc(2 * (size_t)ranks * sizeof *all);
-    cal_world_gather(s->world, mine, 2, all);
+    double *all = cal_alloc(3 * (size_t)ranks * sizeof *all);
+    cal_world_gather(s->world, mine, 3, all);
     struct cal_phase_times *times = cal_progress_gather(s);
     cal_progress_end(p, s, times);
     int err = cal_exchange_settle(s->exchange, &summary->ledger);
     summary->steps = s->at.step;
     summary->ranks = ranks;
     summary->seconds = seconds;
+    summary->memory_bytes = cal_alloc((size_t)ranks * sizeof *all);
+    summary->resident_bytes = cal_alloc((size_t)ranks * sizeof *all);
     for (int r = 0; r < ranks; r++) {
-        summary->memory_max_bytes = all[2 * r] > summary->memory_max_bytes ? all[2 * r] : summary->memory_max_bytes;
-        summary->memory_mean_bytes += all[2 * r] / ranks;
-        summary->control_messages += (long)all[2 * r + 1];
+        summary->memory_bytes[r] = all[3 * r];
+        summary->resident_bytes[r] = all[3 * r + 1];
+        summary->memory_max_bytes = fmax(all[3 * r], summary->memory_max_bytes);
+        summary->memory_mean_bytes += all[3 * r] / ranks;
+        summary->control_messages += (long)all[3 * r + 2];
     }
     cal_free(all);
     if (!times)
@@ -232,6 +237,8 @@ static void summary_finish(struct cal_summary *summary, int n_phases)
     for (int i = 0; summary->slowest && i < n_phases; i++)
         cal_free(summary->slowest[i]);
     cal_free(summary->slowest);
+    cal_free(summary->memory_bytes);
+    cal_free(summary->resident_bytes);
     cal_free((void *)summary->times);
 }
 

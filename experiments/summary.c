@@ -39,6 +39,14 @@ static void put_phases(struct cal_json *j, const struct cal_experiment *e, const
     cal_json_end(j);
 }
 
+static void put_ranks(struct cal_json *j, const char *key, const double *value, int ranks)
+{
+    cal_json_array(j, key);
+    for (int r = 0; r < ranks; r++)
+        cal_json_number(j, NULL, value[r]);
+    cal_json_end(j);
+}
+
 static void put_ledger(struct cal_json *j, const struct cal_summary *s)
 {
     char checksum[20];
@@ -70,6 +78,8 @@ int cal_summary_write(const char *dir, const struct cal_experiment *e, const str
         cal_json_number(&j, "wait_share", s->wait_share);
         cal_json_number(&j, "memory_max_bytes", s->memory_max_bytes);
         cal_json_number(&j, "memory_mean_bytes", s->memory_mean_bytes);
+        put_ranks(&j, "memory_rank_bytes", s->memory_bytes, s->ranks);
+        put_ranks(&j, "resident_rank_bytes", s->resident_bytes, s->ranks);
         put_measures(&j, "measures", m);
         put_ledger(&j, s);
         put_phases(&j, e, s);

@@ -13,8 +13,9 @@ struct cal_summary {
     struct cal_ledger ledger;
     long control_messages;
     double memory_max_bytes, memory_mean_bytes;
-    const struct cal_phase_times *times; /* [borrow] */
-    char **slowest;                      /* [borrow] a phase each */
+    double *memory_bytes, *resident_bytes; /* [own by who gathered] the peaks of each rank: what we asked for, and the system's count */
+    const struct cal_phase_times *times;   /* [borrow] */
+    char **slowest;                        /* [borrow] a phase each */
 };
 
 /* Write DIR/summary.json under another name and rename it. Local. Errors: CAL_EIO. */

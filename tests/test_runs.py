@@ -898,6 +898,33 @@ log: {every: 5}
         cortex, null = 1, 3
         self.assertLess(abs((resident[cortex] - resident[null]) / (predicted[cortex] - predicted[null]) - 1), 0.2)
 
+    def stages(self, count):
+        """Bytes at the highest of each rank of a pipeline of equal stages: the program's own, and the system's."""
+        path = os.path.join(self.dir, f"{count}.yaml")
+        names = ", ".join(f"S{i}" for i in range(1, count + 1))
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(f"""
+experiment: stages
+batch: 32
+stimulus: {{kind: traffic-signs, samples: 64, held_out: 32}}
+regions: {{{", ".join(f"S{i}: {{kind: stage, channels: 8, classes: 20}}" for i in range(1, count + 1))}}}
+projections:
+  sight:  {{from: stimulus, to: S1}}
+  chain:  {{chain: [{names}], delay: 1}}
+  labels: {{from: stimulus, to: S*, role: context, take: [label]}}
+phases: {{learn: {{steps: 8, learn: all}}}}
+""")
+        used = summary(self.run_it(str(count), path, "default", ranks=count))
+        self.assertEqual(max(used["memory_rank_bytes"]), used["memory_max_bytes"])
+        return used["memory_rank_bytes"], used["resident_rank_bytes"]
+
+    def test_a_stage_needs_memory_for_itself_alone(self):
+        (short, short_resident), (long, long_resident) = self.stages(3), self.stages(6)
+        for rank, like in ((0, 0), (1, 1), (2, 1), (3, 1), (4, 1), (5, 2)):
+            self.assertLess(abs(long[rank] / short[like] - 1), 0.01, (rank, long, short))
+            self.assertLess(long_resident[rank] / short_resident[like], 1.15, (rank, long_resident, short_resident))
+            self.assertGreater(long_resident[rank], long[rank])
+
 
 class Commands(Case):
     def test_help_version_and_mistakes(self):
