@@ -64,10 +64,19 @@ static int find_layers(struct cal_moments *m, const struct cal_dump *d)
 
 /* ---- moments ---- */
 
+/* Does the phase ever run? One within another that is too short does not. */
+static bool runs(const struct cal_graph *g, int phase)
+{
+    bool found = false;
+    for (int i = 0; i < g->n_segments; i++)
+        found = found || g->segment[i].phase == phase;
+    return found;
+}
+
 /* Does the phase run, and record every layer while nothing learns? */
 static bool shows_layers(const struct cal_moments *m, const struct cal_dump *d, int phase)
 {
-    bool all = cal_dump_still(d, phase) && d->graph->phase_steps[phase] > 0;
+    bool all = cal_dump_still(d, phase) && runs(d->graph, phase);
     for (int l = 0; l < m->n_layers; l++)
         all = all && is_recorded(d->graph, phase, m->layer[l].region, m->layer[l].variable);
     return all;

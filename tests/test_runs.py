@@ -327,6 +327,11 @@ class Stages(Case):
             for name in names:
                 self.assertIn(name, measures)
 
+    def test_a_probe_that_never_comes_up(self):
+        measures = summary(self.run_it("a", STAGES, "simultaneous", "--set", "phases.learn.steps=5"))["measures"]
+        self.assertIn("accuracy.S3", measures)
+        self.assertNotIn("cka.order", measures)
+
     def test_accuracy_over_training(self):
         """A probe that recurs gives the measure at each moment; its last look, after the last step, is that of the probe at the end."""
         watch = "phases.watch={within: learn, every: 10, steps: 5, learn: none, stimulus: held-out, record: {S3: [logits]}}"
