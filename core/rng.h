@@ -18,7 +18,8 @@ enum cal_stream {
     CAL_STREAM_MASK,     /* masks that both ends of a projection draw */
     CAL_STREAM_FRESH,    /* analysis: fresh networks, starting points */
     CAL_STREAM_TEST,
-    CAL_STREAM_LOST, /* messages that a lossy link loses */
+    CAL_STREAM_LOST,   /* messages that a lossy link loses */
+    CAL_STREAM_WIRING, /* who reads whom, where not all read all */
 };
 
 #define CAL_OWNER_SHARED 0xffffffu /* not a region: the same for all */

@@ -70,12 +70,14 @@ struct cal_link_start cal_sim_link_start(const struct cal_sim *s, int link)
 /* Which edges end and start at the host's region. */
 static void find_edges(const struct cal_graph *g, struct cal_host *h)
 {
-    size_t room = (size_t)g->n_edges + 1;
-    h->drive_edge = cal_alloc(room * sizeof *h->drive_edge);
-    h->context_edge = cal_alloc(room * sizeof *h->context_edge);
-    h->out_edge = cal_alloc(room * sizeof *h->out_edge);
-    h->part = cal_alloc(room * sizeof *h->part);
-    h->arrived = cal_alloc(room * sizeof *h->arrived);
+    size_t n_drives = (size_t)h->region->n_drives, n_in = n_drives + (size_t)h->region->n_contexts, n_out = 0;
+    for (int i = 0; i < g->n_edges; i++)
+        n_out += g->edge[i].from == h->region->id;
+    h->drive_edge = cal_alloc((n_drives + 1) * sizeof *h->drive_edge);
+    h->context_edge = cal_alloc((n_in - n_drives + 1) * sizeof *h->context_edge);
+    h->out_edge = cal_alloc((n_out + 1) * sizeof *h->out_edge);
+    h->part = cal_alloc((n_in + 1) * sizeof *h->part);
+    h->arrived = cal_alloc((n_in + 1) * sizeof *h->arrived);
     for (int i = 0; i < g->n_edges; i++) {
         const struct cal_edge *x = &g->edge[i];
         if (x->to == h->region->id)

@@ -22,13 +22,28 @@ struct cal_port {
     const char *peer;       /* "stimulus" or the region's name: for messages */
     enum cal_role role;
     int delay;                /* steps */
+    bool far;                 /* of a drive: another shard answers for its units, I only read them */
     int unit_offset;          /* of the cortex-side region's units within the hub's afferents: for a drive into me, where the sender's units
-                               start among all that drive me; for a context into me, where mine start among those of the sender */
+                               start among all that drive me; for a context into me, where mine start among those of the sender. Shards
+                               are one hub: it counts over all of them */
     int units;                /* how many units those are */
     int hub_units;            /* of all units that the offset counts among */
     const void *rule;         /* [borrow] the sender kind's projection parameters (ops->rule), the same at both ends; or NULL */
     struct cal_rep_spec spec; /* what arrives: slices as taken, columns narrowed */
 };
+
+/* Replicas of a kind that can share a task (ops->reads) are the shards of one hub. The regions that drive any of them are dealt among them:
+ * shard k answers for a block of neighbours in region order, and may read from others as well. */
+struct cal_share {
+    int shard, shards; /* number k of so many; 0 of 1 where there is nothing to share */
+    int afferents;     /* how many regions drive the hub */
+    int hub;           /* number of the first shard: owner of the random numbers that all shards have in common */
+};
+/* The first of the afferents that shard `shard` answers for; of shard + 1: where they end. */
+static inline int cal_share_first(const struct cal_share *s, int shard)
+{
+    return (int)((long)shard * s->afferents / s->shards);
+}
 
 #define CAL_VARIABLES_MAX 16
 #define CAL_METRICS_MAX 8
@@ -60,6 +75,7 @@ struct cal_region {
     int id;           /* number in region order: owner of its random numbers */
     int batch;        /* B */
     uint32_t seed;
+    struct cal_share share;
     const void *params;           /* [borrow] the kind's struct, parsed and checked */
     const struct cal_port *drive; /* into me, in region order, the stimulus first */
     int n_drives;
@@ -83,6 +99,10 @@ struct cal_region_ops {
     size_t tape_size;                                      /* of one tape's struct; 0: keeps none */
     const char *const *takes_drive, *const *takes_context; /* names of slices used, NULL-ended: what a projection without
                                                               `take` carries; NULL: everything */
+    const char *const *takes_far;                          /* the same of drives that are only read; NULL: as takes_drive */
+    /* Kinds whose replicas are shards: which of the s->afferents a shard reads, its own included. Fills `afferent` (room for all), ascending;
+     * returns how many. NULL: replicas have nothing to do with one another. */
+    int (*reads)(const void *params, uint32_t seed, const struct cal_share *s, int *afferent);
     const char *const *parts;   /* what a phase can let learn alone (`learn: S1.head`), NULL-ended; NULL: only the whole */
     const char *const *metrics; /* names of what learn() reports, NULL-ended; the first is the loss */
 

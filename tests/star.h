@@ -91,6 +91,7 @@ static inline struct cal_region *star_region(const struct cal_region_ops *ops, c
     r->id = id;
     r->batch = s->setup.batch;
     r->seed = s->setup.seed;
+    r->share = (struct cal_share){.shards = 1, .hub = id};
     r->params = params;
     return r;
 }

@@ -20,6 +20,7 @@ struct cal_region_spec {
     char *group; /* [borrow] "V": the key in the file */
     const struct cal_region_ops *ops;
     const void *params; /* [borrow] shared by the group's replicas */
+    struct cal_share share;
     const struct cal_node *node;
 };
 
@@ -27,6 +28,7 @@ struct cal_region_spec {
 struct cal_edge_spec {
     int from, to;   /* region numbers; from may be CAL_FROM_STIMULUS */
     int projection; /* number in `projection` */
+    bool far;       /* a drive of a shard that does not answer for its source */
 };
 
 struct cal_projection_spec {

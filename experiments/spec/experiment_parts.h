@@ -8,6 +8,7 @@
 #include "experiments/spec/experiment.h"
 
 #define CAL_REGIONS_MAX 100000
+#define CAL_EDGES_MAX 4000000
 
 struct cal_checkpoint_part {
     long every, keep;
@@ -101,6 +102,15 @@ struct cal_draft {
     struct cal_edge_spec edge;
     enum cal_role role;
 };
+struct cal_drafts {
+    struct cal_draft *draft; /* [own] */
+    size_t n, capacity;
+};
+void cal_experiment_add_draft(struct cal_drafts *d, const struct cal_draft *draft);
+/* Of regions in order, those of a kind whose replicas are shards to the first of each hub. All shards of a hub have to be there: CAL_EUSAGE. */
+int cal_experiment_fold_shards(const struct cal_experiment *e, const struct cal_node *node, int *region, int *n);
+/* Edges of hubs to edges of their shards: replaces the drafts. CAL_EUSAGE. */
+int cal_experiment_deal(struct cal_experiment *e, struct cal_drafts *drafts);
 /* Sort, refuse what two projections make, check drives and cycles; fills e->edge from `draft` [inout]. */
 int cal_experiment_settle_edges(struct cal_experiment *e, struct cal_draft *draft, size_t n);
 

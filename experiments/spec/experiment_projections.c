@@ -5,20 +5,13 @@
 #include "core/mem.h"
 #include "experiments/spec/experiment_parts.h"
 
-#define EDGES_MAX 4000000
-
 /* Regions by number, CAL_FROM_STIMULUS among them. */
 struct selection {
     int *region;
     int n;
 };
 
-struct drafts {
-    struct cal_draft *draft;
-    size_t n, capacity;
-};
-
-static void add_draft(struct drafts *d, int from, int to, int projection, enum cal_role role)
+void cal_experiment_add_draft(struct cal_drafts *d, const struct cal_draft *draft)
 {
     if (d->n == d->capacity) {
         size_t capacity = d->capacity ? 2 * d->capacity : 64;
@@ -29,7 +22,7 @@ static void add_draft(struct drafts *d, int from, int to, int projection, enum c
         d->draft = more;
         d->capacity = capacity;
     }
-    d->draft[d->n++] = (struct cal_draft){.edge = {.from = from, .to = to, .projection = projection}, .role = role};
+    d->draft[d->n++] = *draft;
 }
 
 /* The regions that entries first ... last-1 of a list name, each once, in region order, the stimulus before them. */
@@ -63,20 +56,26 @@ static int select_regions(const struct cal_experiment *e, const struct cal_node 
     return err;
 }
 
-/* All pairs of two stretches of lists: from entries f0 ... f1-1 to entries t0 ... t1-1. */
+/* All pairs of two stretches of lists: from entries f0 ... f1-1 to entries t0 ... t1-1. Where shards take a drive or send a context, their hub
+ * stands for them. */
 static int add_pairs(const struct cal_experiment *e, int projection, const struct cal_node *from_node, const struct cal_strings *from,
-                     int f0, int f1, const struct cal_node *to_node, const struct cal_strings *to, int t0, int t1, struct drafts *d)
+                     int f0, int f1, const struct cal_node *to_node, const struct cal_strings *to, int t0, int t1, struct cal_drafts *d)
 {
     struct selection source = {0}, target = {0};
     enum cal_role role = (enum cal_role)e->parts->projection[projection].role;
     int err = select_regions(e, from_node, from, f0, f1, true, &source);
     if (!err)
         err = select_regions(e, to_node, to, t0, t1, false, &target);
-    if (!err && d->n + (size_t)source.n * (size_t)target.n > EDGES_MAX)
-        err = cal_node_fail(e->projection[projection].node, "more than %d edges so far, expected fewer", EDGES_MAX);
+    if (!err && role == CAL_DRIVE)
+        err = cal_experiment_fold_shards(e, to_node, target.region, &target.n);
+    if (!err && role == CAL_CONTEXT)
+        err = cal_experiment_fold_shards(e, from_node, source.region, &source.n);
+    if (!err && d->n + (size_t)source.n * (size_t)target.n > CAL_EDGES_MAX)
+        err = cal_node_fail(e->projection[projection].node, "more than %d edges so far, expected fewer", CAL_EDGES_MAX);
     for (int i = 0; i < target.n && !err; i++)
         for (int k = 0; k < source.n; k++)
-            add_draft(d, source.region[k], target.region[i], projection, role);
+            cal_experiment_add_draft(
+                d, &(struct cal_draft){.edge = {.from = source.region[k], .to = target.region[i], .projection = projection}, .role = role});
     cal_free(source.region);
     cal_free(target.region);
     return err;
@@ -101,7 +100,7 @@ static int check_ends(const struct cal_node *node, const struct cal_projection_p
     return err;
 }
 
-static int expand(const struct cal_experiment *e, int projection, struct drafts *d)
+static int expand(const struct cal_experiment *e, int projection, struct cal_drafts *d)
 {
     const struct cal_projection_part *p = &e->parts->projection[projection];
     const struct cal_node *node = e->projection[projection].node;
@@ -121,7 +120,7 @@ static const struct cal_region_ops *sender_ops(const struct cal_experiment *e, c
 }
 
 /* The parameters that a context's sender and target share, by the sender's kind. Drafts first ... n-1 are the projection's. */
-static int read_rule(struct cal_experiment *e, int projection, const struct drafts *d, size_t first)
+static int read_rule(struct cal_experiment *e, int projection, const struct cal_drafts *d, size_t first)
 {
     struct cal_projection_spec *p = &e->projection[projection];
     const struct cal_region_ops *ops = NULL;
@@ -163,7 +162,7 @@ static int read_own(struct cal_projection_part *p, const struct cal_node *node)
 }
 
 /* Only what crosses between regions can be lost, and only a drive has something to stand in for it. Drafts as above. */
-static int check_drop(const struct cal_projection_spec *p, const struct drafts *d, size_t first)
+static int check_drop(const struct cal_projection_spec *p, const struct cal_drafts *d, size_t first)
 {
     bool meant = p->role == CAL_DRIVE;
     for (size_t i = first; i < d->n && meant; i++)
@@ -174,7 +173,7 @@ static int check_drop(const struct cal_projection_spec *p, const struct drafts *
                          p->name, p->role == CAL_CONTEXT ? "a context" : "from the stimulus");
 }
 
-static int read_projection(struct cal_experiment *e, int i, struct drafts *d)
+static int read_projection(struct cal_experiment *e, int i, struct cal_drafts *d)
 {
     struct cal_projection_part *part = &e->parts->projection[i];
     struct cal_projection_spec *p = &e->projection[i];
@@ -194,7 +193,7 @@ static int read_projection(struct cal_experiment *e, int i, struct drafts *d)
 
 int cal_experiment_read_projections(struct cal_experiment *e, const struct cal_node *map)
 {
-    struct drafts d = {0};
+    struct cal_drafts d = {0};
     e->n_projections = map->n;
     e->projection = cal_alloc((size_t)map->n * sizeof *e->projection);
     e->parts->projection = cal_alloc((size_t)map->n * sizeof *e->parts->projection);
@@ -204,6 +203,8 @@ int cal_experiment_read_projections(struct cal_experiment *e, const struct cal_n
         e->projection[i].node = map->child[i];
         err = read_projection(e, i, &d);
     }
+    if (!err)
+        err = cal_experiment_deal(e, &d);
     if (!err)
         err = cal_experiment_settle_edges(e, d.draft, d.n);
     cal_free(d.draft);

@@ -108,12 +108,15 @@ int cal_experiment_read_regions(struct cal_experiment *e, const struct cal_node 
     e->region = cal_alloc(total * sizeof *e->region);
     for (int i = 0; i < map->n; i++) {
         const struct cal_group_part *g = &parts->group[i];
-        for (long k = 0; k < (g->count ? g->count : 1); k++)
-            e->region[e->n_regions++] = (struct cal_region_spec){
-                .name = g->count ? cal_sprintf("%s.%ld", g->name, k) : cal_strdup(g->name),
+        int first = e->n_regions, count = g->count ? (int)g->count : 1;
+        for (int k = 0; k < count; k++, e->n_regions++)
+            e->region[e->n_regions] = (struct cal_region_spec){
+                .name = g->count ? cal_sprintf("%s.%d", g->name, k) : cal_strdup(g->name),
                 .group = (char *)g->name,
                 .ops = g->ops,
                 .params = g->params,
+                .share = g->ops->reads ? (struct cal_share){.shard = k, .shards = count, .hub = first}
+                                       : (struct cal_share){.shards = 1, .hub = e->n_regions},
                 .node = map->child[i],
             };
     }

@@ -12,6 +12,7 @@ struct cal_edge {
     int from, to; /* regions; from may be CAL_FROM_STIMULUS */
     int port;     /* number among the target's drives or contexts */
     enum cal_role role;
+    bool far;    /* see struct cal_port */
     int delay;   /* steps, as asked for */
     double drop; /* probability that a message is lost */
     int hold;    /* steps between sending and use: the delay; longer for a context whose presentation is learnt later */
@@ -19,6 +20,13 @@ struct cal_edge {
     struct cal_rep_spec spec;
     int slice[CAL_SLICES_MAX]; /* number of the slice at the sender */
     int first[CAL_SLICES_MAX]; /* and its first column there */
+};
+
+/* Who drives a hub: the shards of one task, or a region by itself. */
+struct cal_hub {
+    int n;
+    int *source; /* [own] regions, in order */
+    int *offset; /* [own] n + 1: where the units of each start; in the end, how many they are */
 };
 
 /* A stretch of one phase, run without a break. */
@@ -35,16 +43,18 @@ struct cal_graph {
     int n_regions, n_edges, n_segments;
     struct cal_region **region;
     struct cal_edge *edge;
-    int *order;        /* region numbers such that undelayed drives come from earlier ones */
-    int *lag;          /* region r works on presentation w - lag[r] in wall step w of a segment */
-    int *learn_lag;    /* and learns from presentation w - learn_lag[r] */
-    long *phase_steps; /* presentations of each phase, epochs resolved */
-    unsigned **record; /* [phase][region]: bit i: variable i is recorded */
-    unsigned **learns; /* [phase][region]: bit i: part i of the region learns; all bits: the whole; 0: nothing */
-    bool **awake;      /* [phase][region]: learns, records, or feeds one that does */
-    bool *loses;       /* [phase]: lossy edges lose messages in it, as something learns */
-    int *lossy;        /* the lossy edge that is nearest on the way to region r; -1: nothing is lost on the way */
-    long *learn_total; /* learning steps of each region in the whole run */
+    int *first_edge;     /* edges first_edge[r] ... first_edge[r + 1] - 1 end in region r */
+    struct cal_hub *hub; /* [region]: in place of the first shard's; empty for other shards */
+    int *order;          /* region numbers such that undelayed drives come from earlier ones */
+    int *lag;            /* region r works on presentation w - lag[r] in wall step w of a segment */
+    int *learn_lag;      /* and learns from presentation w - learn_lag[r] */
+    long *phase_steps;   /* presentations of each phase, epochs resolved */
+    unsigned **record;   /* [phase][region]: bit i: variable i is recorded */
+    unsigned **learns;   /* [phase][region]: bit i: part i of the region learns; all bits: the whole; 0: nothing */
+    bool **awake;        /* [phase][region]: learns, records, or feeds one that does */
+    bool *loses;         /* [phase]: lossy edges lose messages in it, as something learns */
+    int *lossy;          /* the lossy edge that is nearest on the way to region r; -1: nothing is lost on the way */
+    long *learn_total;   /* learning steps of each region in the whole run */
     struct cal_segment *segment;
     struct cal_port **ports; /* [own] */
 };

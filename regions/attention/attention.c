@@ -6,6 +6,7 @@
 
 #include "core/err.h"
 #include "core/kernels.h"
+#include "core/mem.h"
 
 #define AT(field) offsetof(struct cal_attention_params, field)
 
@@ -26,6 +27,22 @@ static const struct cal_param params[] = {
      .min = 1,
      .max = 64,
      .help = "masked: hidden values of the network for each of its inputs"},
+    {.name = "fan_in",
+     .type = CAL_INT,
+     .offset = AT(fan_in),
+     .unit = "units",
+     .value = "0",
+     .min = 0,
+     .max = 65536,
+     .help = "predictor: how many units each unit's network reads, those of its own region first, the rest drawn by the seed; 0: all"},
+    {.name = "far",
+     .type = CAL_INT,
+     .offset = AT(far),
+     .unit = "regions",
+     .value = "4",
+     .min = 0,
+     .max = 65536,
+     .help = "several shards with a fan_in: how many regions of other shards a shard reads beside its own, drawn by the seed"},
     {.name = "optimiser",
      .type = CAL_TABLE,
      .offset = AT(optimiser),
@@ -35,6 +52,7 @@ static const struct cal_param params[] = {
 };
 
 static const char *const takes_drive[] = {"view1", "view2", NULL};
+static const char *const takes_far[] = {"view1", NULL}; /* guesses are made from the first view */
 static const char *const takes_context[] = {NULL};
 static const char *const metrics[] = {"loss", "gain_train", "tau", NULL};
 
@@ -71,16 +89,45 @@ static int check_targets(const struct cal_region *r)
     return cal_contrast_rule_check(r->target[0].rule, r->batch);
 }
 
+static const struct cal_attention_form *form_of(const struct cal_region *r)
+{
+    const struct cal_attention_params *p = r->params;
+    const struct cal_contrast_rule *rule = r->target[0].rule;
+    return rule->negatives == CAL_PREDICTOR && p->fan_in ? &cal_attention_sparse : forms[rule->negatives];
+}
+
+/* The masked form is one network of all units. */
+static int check_parts(const struct cal_region *r)
+{
+    const struct cal_attention_params *p = r->params;
+    const struct cal_contrast_rule *rule = r->target[0].rule;
+    if (rule->negatives == CAL_MASKED && (r->share.shards > 1 || p->fan_in))
+        return cal_fail(CAL_EUSAGE, "masked negatives come from one network of all units, expected one shard and fan_in 0, got %d and %ld",
+                        r->share.shards, p->fan_in);
+    return CAL_OK;
+}
+
+/* Units that it answers for, as far as they are known. */
+static int own_units(const struct cal_region *r)
+{
+    int units = 0;
+    for (int i = 0; i < r->n_drives; i++)
+        units += r->drive[i].far ? 0 : r->drive[i].units;
+    return units;
+}
+
 static int outputs(struct cal_region *r)
 {
     struct cal_attention *a = (struct cal_attention *)r;
     int error = check_targets(r);
+    if (!error)
+        error = check_parts(r);
     if (error)
         return error;
     if (!r->n_drives)
         return cal_fail(CAL_EUSAGE, "an attention needs the codes of other regions as drives; it has none");
-    a->form = forms[rule_of(a)->negatives];
-    a->units = r->drive[0].hub_units;
+    a->form = form_of(r);
+    a->units = own_units(r);
     if (a->units <= 0)
         return cal_fail(CAL_EUSAGE, "cannot know how many units drive it before the first step: `%s` needs to be without delay",
                         r->drive[0].projection);
@@ -94,13 +141,14 @@ static int outputs(struct cal_region *r)
     return CAL_OK;
 }
 
-/* Every drive brings both views, and the drives' units fill 0 ... U-1. */
-static int check_drives(const struct cal_attention *a)
+/* Every drive brings both views, or the first where it is only read. Finds a->seen and a->own. */
+static int check_drives(struct cal_attention *a)
 {
-    int units = 0;
+    a->seen = 0;
+    a->own = -1;
     for (int i = 0; i < a->base.n_drives; i++) {
         const struct cal_port *port = &a->base.drive[i];
-        for (const char *const *name = takes_drive; *name; name++) {
+        for (const char *const *name = port->far ? takes_far : takes_drive; *name; name++) {
             int at = cal_rep_find(&port->spec, *name);
             if (at < 0 || port->spec.slice[at].shared)
                 return cal_fail(CAL_EUSAGE, "`%s` from %s brings no `%s`: an attention reads the codes of both views", port->projection,
@@ -109,10 +157,16 @@ static int check_drives(const struct cal_attention *a)
                 return cal_fail(CAL_EUSAGE, "`%s` from %s brings %d values of `%s` for %d units", port->projection, port->peer,
                                 port->spec.slice[at].cols, *name, port->units);
         }
-        CAL_ASSERT(port->unit_offset == units);
-        units += port->units;
+        if (!port->far && a->own < 0)
+            a->own = a->seen;
+        a->seen += port->units;
     }
-    CAL_ASSERT(units == a->units);
+    CAL_ASSERT(a->own >= 0);
+    if (a->units != own_units(&a->base))
+        return cal_fail(CAL_EUSAGE, "could not know how many units drive it before the first step: `%s` needs to be without delay",
+                        a->base.drive[0].projection);
+    if (a->form == &cal_attention_sparse && a->seen < 2)
+        return cal_fail(CAL_EUSAGE, "nothing to guess from: it sees %d unit, expected at least 2", a->seen);
     return CAL_OK;
 }
 
@@ -165,20 +219,24 @@ static void init(struct cal_region *r)
         a->w_tau[u] = 1;
 }
 
-/* View `name` of all afferents side by side: (B,U). Who is not due yet codes 0. */
-static void gather(const struct cal_attention *a, const struct cal_rep *const *drive, const char *name, float *y)
+/* View `name` of all afferents, or of those it answers for, side by side: (B,cols). Who is not due yet codes 0. */
+static void gather(const struct cal_attention *a, const struct cal_rep *const *drive, const char *name, bool all, int cols, float *y)
 {
+    int first = 0;
     for (int i = 0; i < a->base.n_drives; i++) {
         const struct cal_port *port = &a->base.drive[i];
+        if (port->far && !all)
+            continue;
         int slice = drive[i] ? cal_rep_find(drive[i]->spec, name) : -1;
         for (int b = 0; b < a->base.batch; b++) {
-            float *to = y + (ptrdiff_t)b * a->units + port->unit_offset;
+            float *to = y + (ptrdiff_t)b * cols + first;
             size_t bytes = (size_t)port->units * sizeof *to;
             if (slice >= 0)
                 memcpy(to, drive[i]->data[slice] + (ptrdiff_t)b * drive[i]->ld[slice], bytes);
             else
                 memset(to, 0, bytes);
         }
+        first += port->units;
     }
 }
 
@@ -187,8 +245,8 @@ static int forward(struct cal_region *r, const struct cal_step *s, const struct 
     struct cal_attention *a = (struct cal_attention *)r;
     struct cal_attention_tape *t = tape;
     size_t n = n_slices(a), floats = (size_t)r->batch * (size_t)a->units;
-    gather(a, drive, "view1", a->form->codes(t));
-    gather(a, drive, "view2", t->y2);
+    gather(a, drive, "view1", true, a->seen, a->form->codes(t));
+    gather(a, drive, "view2", false, a->units, t->y2);
     if (!n)
         return CAL_OK;
     a->form->forward(a, s, t);
@@ -199,15 +257,16 @@ static int forward(struct cal_region *r, const struct cal_step *s, const struct 
     return CAL_OK;
 }
 
-/* The presentation on the tape as a contrast of all units, to be climbed. */
+/* The presentation on the tape as a contrast of its units, to be climbed. N counts the units of all shards: a share weighs what it would in
+ * the whole. */
 static struct cal_contrast contrast_of(struct cal_attention *a, const struct cal_step *s, struct cal_attention_tape *t)
 {
     const struct cal_contrast_rule *rule = rule_of(a);
     int units = a->units, batch = a->base.batch;
     size_t rows = (size_t)batch * (size_t)units;
     bool masked = rule->negatives == CAL_MASKED;
-    struct cal_contrast k = cal_contrast_of(rule, units, batch, -1.0f / ((float)batch * (float)units));
-    cal_transpose(batch, units, a->form->codes(t), units, a->y1, k.pitch);
+    struct cal_contrast k = cal_contrast_of(rule, units, batch, -1.0f / ((float)batch * (float)a->base.drive[0].hub_units));
+    cal_transpose(batch, units, a->form->codes(t) + a->own, a->seen, a->y1, k.pitch);
     cal_transpose(batch, units, t->y2, units, a->y2, k.pitch);
     if (masked) {
         cal_transpose(batch, units, t->sent, units, a->key, k.pitch);
@@ -260,6 +319,11 @@ static int learn(struct cal_region *r, const struct cal_step *s, const struct ca
     return CAL_OK;
 }
 
+static void finish(struct cal_region *r)
+{
+    cal_free(((struct cal_attention *)r)->block);
+}
+
 const struct cal_region_ops cal_attention_ops = {
     .kind = "attention",
     .help = "weights the negatives of the units that drive it, to make the task of each as hard as the others' codes allow",
@@ -271,6 +335,8 @@ const struct cal_region_ops cal_attention_ops = {
     .tape_size = sizeof(struct cal_attention_tape),
     .takes_drive = takes_drive,
     .takes_context = takes_context,
+    .takes_far = takes_far,
+    .reads = cal_attention_reads,
     .metrics = metrics,
     .outputs = outputs,
     .declare = declare,
@@ -278,4 +344,5 @@ const struct cal_region_ops cal_attention_ops = {
     .init = init,
     .forward = forward,
     .learn = learn,
+    .finish = finish,
 };

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/kernels.h"
+#include "core/mem.h"
 #include "regions/attention/attention.h"
 
 /* Predictor: for each unit a small network of its own that guesses the unit's code from all the others'. It may not see the unit itself: that
@@ -9,17 +10,27 @@
 
 static const char *const predictor_slices[] = {"guess", NULL};
 
-static void blind_to_itself(const struct cal_bank *k, float *w1)
+static void blind_to_itself(const struct cal_attention *a, float *w1)
 {
+    const struct cal_bank *k = &a->bank;
     for (int u = 0; u < k->units; u++)
         for (int h = 0; h < k->hidden; h++)
-            w1[((size_t)u * (size_t)k->hidden + (size_t)h) * (size_t)k->inputs + (size_t)u] = 0;
+            w1[((size_t)u * (size_t)k->hidden + (size_t)h) * (size_t)k->inputs + (size_t)(a->own + u)] = 0;
+}
+
+/* Number of my first unit among those of all shards. */
+static int first_unit(const struct cal_attention *a)
+{
+    int i = 0;
+    while (a->base.drive[i].far)
+        i++;
+    return a->base.drive[i].unit_offset;
 }
 
 static void predictor_declare(struct cal_attention *a)
 {
     const struct cal_attention_params *p = a->base.params;
-    cal_bank_declare(&a->bank, a->units, a->units, (int)p->hidden, &a->base.layout, &a->optim);
+    cal_bank_declare(&a->bank, a->units, a->seen, (int)p->hidden, &a->base.layout, &a->optim);
 }
 
 static void predictor_declare_tape(struct cal_attention *a, struct cal_attention_tape *t, struct cal_layout *l)
@@ -29,8 +40,13 @@ static void predictor_declare_tape(struct cal_attention *a, struct cal_attention
 
 static void predictor_init(struct cal_attention *a)
 {
-    cal_bank_init(&a->bank, a->base.seed, a->base.id);
-    blind_to_itself(&a->bank, a->bank.w1);
+    int n = 0;
+    a->bank.block = a->block = cal_alloc((size_t)a->base.n_drives * sizeof *a->block);
+    for (int i = 0; i < a->base.n_drives; i++)
+        if (!a->base.drive[i].far)
+            a->block[n++] = a->base.drive[i].units;
+    cal_bank_init(&a->bank, a->base.seed, a->base.share.hub, first_unit(a));
+    blind_to_itself(a, a->bank.w1);
 }
 
 static float *predictor_codes(struct cal_attention_tape *t)
@@ -47,7 +63,7 @@ static void predictor_forward(struct cal_attention *a, const struct cal_step *s,
 static void predictor_backward(struct cal_attention *a, struct cal_attention_tape *t)
 {
     cal_bank_backward(&a->bank, &t->bank, a->base.batch, a->d_sent);
-    blind_to_itself(&a->bank, a->bank.g_w1);
+    blind_to_itself(a, a->bank.g_w1);
 }
 
 const struct cal_attention_form cal_attention_predictor = {
@@ -58,6 +74,60 @@ const struct cal_attention_form cal_attention_predictor = {
     .codes = predictor_codes,
     .forward = predictor_forward,
     .backward = predictor_backward,
+};
+
+/* The same with networks that read `fan_in` units each, or all others where there are fewer. */
+
+static void sparse_declare(struct cal_attention *a)
+{
+    const struct cal_attention_params *p = a->base.params;
+    int others = a->seen - 1, reads = p->fan_in < others ? (int)p->fan_in : others;
+    cal_sparse_declare(&a->sparse, a->units, reads, (int)p->hidden, &a->base.layout, &a->optim);
+    cal_layout_f32(&a->base.layout, CAL_SCRATCH, "x", &a->x, (size_t[]){(size_t)a->seen, (size_t)cal_contrast_pitch(a->base.batch), 0});
+}
+
+static void sparse_declare_tape(struct cal_attention *a, struct cal_attention_tape *t, struct cal_layout *l)
+{
+    cal_layout_f32(l, CAL_TAPE, "x", &t->y1, (size_t[]){(size_t)a->base.batch, (size_t)a->seen, 0});
+    cal_sparse_declare_tape(&a->sparse, &t->sparse, cal_contrast_pitch(a->base.batch), l);
+}
+
+static void sparse_init(struct cal_attention *a)
+{
+    const struct cal_attention_params *p = a->base.params;
+    cal_attention_draw_reads(a, a->sparse.read);
+    cal_sparse_init(&a->sparse, a->base.seed, a->base.share.hub, first_unit(a), (int)p->fan_in);
+}
+
+static float *plain_codes(struct cal_attention_tape *t)
+{
+    return t->y1;
+}
+
+static void sparse_forward(struct cal_attention *a, const struct cal_step *s, struct cal_attention_tape *t)
+{
+    (void)s;
+    int pitch = cal_contrast_pitch(a->base.batch);
+    cal_transpose(a->base.batch, a->seen, t->y1, a->seen, a->x, pitch);
+    cal_sparse_forward(&a->sparse, &t->sparse, pitch, a->x, a->query);
+    cal_transpose(a->units, a->base.batch, a->query, pitch, t->sent, a->units);
+}
+
+static void sparse_backward(struct cal_attention *a, struct cal_attention_tape *t)
+{
+    int pitch = cal_contrast_pitch(a->base.batch);
+    cal_transpose(a->base.batch, a->seen, t->y1, a->seen, a->x, pitch);
+    cal_sparse_backward(&a->sparse, &t->sparse, pitch, a->x, a->dquery);
+}
+
+const struct cal_attention_form cal_attention_sparse = {
+    .slices = predictor_slices,
+    .declare = sparse_declare,
+    .declare_tape = sparse_declare_tape,
+    .init = sparse_init,
+    .codes = plain_codes,
+    .forward = sparse_forward,
+    .backward = sparse_backward,
 };
 
 /* Masked: one network f for keys, f(y1), and queries, f(y1 with the masked units hidden): 2B rows. */
@@ -121,16 +191,11 @@ static const char *const uniform_slices[] = {NULL};
 
 static void uniform_declare_tape(struct cal_attention *a, struct cal_attention_tape *t, struct cal_layout *l)
 {
-    cal_layout_f32(l, CAL_TAPE, "y1", &t->y1, (size_t[]){(size_t)a->base.batch, (size_t)a->units, 0});
-}
-
-static float *uniform_codes(struct cal_attention_tape *t)
-{
-    return t->y1;
+    cal_layout_f32(l, CAL_TAPE, "y1", &t->y1, (size_t[]){(size_t)a->base.batch, (size_t)a->seen, 0});
 }
 
 const struct cal_attention_form cal_attention_uniform = {
     .slices = uniform_slices,
     .declare_tape = uniform_declare_tape,
-    .codes = uniform_codes,
+    .codes = plain_codes,
 };

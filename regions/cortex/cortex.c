@@ -164,7 +164,7 @@ static void declare_tape(struct cal_region *r, void *tape, struct cal_layout *l)
 
 static void init(struct cal_region *r)
 {
-    cal_bank_init(&((struct cal_cortex *)r)->bank, r->seed, r->id);
+    cal_bank_init(&((struct cal_cortex *)r)->bank, r->seed, r->id, 0);
 }
 
 static int forward(struct cal_region *r, const struct cal_step *s, const struct cal_rep *const *drive, void *tape, float *const *out)

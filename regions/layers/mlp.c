@@ -39,8 +39,8 @@ void cal_mlp_declare_tape(const struct cal_mlp *k, struct cal_mlp_tape *t, int r
 void cal_mlp_init(struct cal_mlp *k, uint32_t seed, int owner)
 {
     size_t h = (size_t)k->hidden;
-    cal_xavier(seed, owner, 0, k->inputs, k->hidden, k->w1, h * (size_t)k->inputs);
-    cal_xavier(seed, owner, 1, k->hidden, k->outputs, k->w2, h * (size_t)k->outputs);
+    cal_xavier(seed, owner, 0, k->inputs, k->hidden, 0, k->w1, h * (size_t)k->inputs);
+    cal_xavier(seed, owner, 1, k->hidden, k->outputs, 0, k->w2, h * (size_t)k->outputs);
 }
 
 void cal_mlp_forward(const struct cal_mlp *k, struct cal_mlp_tape *t, int rows, float *y)
