@@ -79,12 +79,22 @@ static const struct cal_param file_table[] = {
     {0},
 };
 
+static int read_all(const void *params, uint32_t seed, const struct cal_share *s, int *afferent)
+{
+    (void)params;
+    (void)seed;
+    for (int i = 0; i < s->afferents; i++)
+        afferent[i] = i;
+    return s->afferents;
+}
+
 static const struct cal_region_ops cortex_ops = {
     .kind = "cortex", .help = "units", .params = cortex_table, .params_size = sizeof(struct cortex)};
 static const struct cal_region_ops attention_ops = {.kind = "attention",
                                                     .help = "weights",
                                                     .params = attention_table,
                                                     .params_size = sizeof(struct attention),
+                                                    .reads = read_all,
                                                     .rule = rule_table,
                                                     .rule_size = sizeof(struct attention_rule)};
 const struct cal_region_ops *const cal_region_kinds[] = {&cortex_ops, &attention_ops, NULL};

@@ -15,7 +15,7 @@
 #include "regions/objectives/contrast.h"
 #include "regions/region.h"
 
-#define STAR_MAX 8
+#define STAR_MAX 128
 
 /* What a star is; optimisers and seed included. */
 struct star_setup {
@@ -24,6 +24,8 @@ struct star_setup {
     double rate, momentum, decay;
     long learn_total;
     unsigned record; /* bits of the variables to be observed */
+    long fan_in;     /* of the attention */
+    int far;         /* the first so many cortices are another shard's: the attention reads them, and they learn by themselves */
     struct cal_contrast_rule rule;
 };
 
@@ -35,7 +37,8 @@ struct star {
     struct cal_region *cortex[STAR_MAX], *attention;
     struct cal_port sight[STAR_MAX], codes[STAR_MAX], context[STAR_MAX];
     char name[STAR_MAX][16];
-    struct cal_rep_spec world; /* image, view1, view2 */
+    struct cal_contrast_rule alone; /* of those that are far: they need no context */
+    struct cal_rep_spec world;      /* image, view1, view2 */
     struct cal_tape tape[STAR_MAX], attention_tape;
     float *out[STAR_MAX][CAL_SLICES_MAX], *attention_out[CAL_SLICES_MAX];
     struct cal_rep sent[STAR_MAX], context_sent[STAR_MAX];
@@ -56,6 +59,7 @@ static inline struct cal_optim_params star_optimiser(const struct star_setup *s)
 static inline void star_ports(struct star *s)
 {
     int offset = 0;
+    s->alone = (struct cal_contrast_rule){CAL_UNIFORM, 0.2, 8, -1};
     s->world.rows = s->setup.batch;
     for (int i = 0; i < 3; i++)
         cal_rep_spec_add(&s->world, (const char *const[]){"image", "view1", "view2"}[i], s->setup.inputs);
@@ -63,15 +67,20 @@ static inline void star_ports(struct star *s)
         int units = s->setup.units[i];
         snprintf(s->name[i], sizeof s->name[i], "V.%d", i);
         s->sight[i] = (struct cal_port){.projection = "sight", .peer = "stimulus", .role = CAL_DRIVE, .spec = s->world};
-        s->codes[i] = (struct cal_port){
-            .projection = "codes", .peer = s->name[i], .role = CAL_DRIVE, .unit_offset = offset, .units = units, .hub_units = s->units};
+        s->codes[i] = (struct cal_port){.projection = "codes",
+                                        .peer = s->name[i],
+                                        .role = CAL_DRIVE,
+                                        .far = i < s->setup.far,
+                                        .unit_offset = offset,
+                                        .units = units,
+                                        .hub_units = s->units};
         s->context[i] = (struct cal_port){.projection = "context",
                                           .peer = "attention",
                                           .role = CAL_CONTEXT,
                                           .unit_offset = offset,
                                           .units = units,
                                           .hub_units = s->units,
-                                          .rule = &s->setup.rule};
+                                          .rule = i < s->setup.far ? &s->alone : &s->setup.rule};
         offset += units;
     }
 }
@@ -112,7 +121,8 @@ static inline int star_create(struct star *s, const struct star_setup *setup)
     for (int i = 0; i < setup->cortices; i++)
         s->units += setup->units[i];
     star_ports(s);
-    s->attention_params = (struct cal_attention_params){.hidden = 4, .widen = 4, .optimiser = star_optimiser(setup)};
+    s->attention_params =
+        (struct cal_attention_params){.hidden = 4, .widen = 4, .fan_in = setup->fan_in, .optimiser = star_optimiser(setup)};
     int error = 0;
     for (int i = 0; i < setup->cortices && !error; i++) {
         s->cortex_params[i] = (struct cal_cortex_params){
@@ -126,15 +136,19 @@ static inline int star_create(struct star *s, const struct star_setup *setup)
     }
     struct cal_region *a = s->attention = star_region(&cal_attention_ops, "attention", setup->cortices, s, &s->attention_params);
     a->drive = s->codes;
-    a->target = s->context;
-    a->n_drives = a->n_targets = setup->cortices;
+    a->target = s->context + setup->far;
+    a->n_drives = setup->cortices;
+    a->n_targets = setup->cortices - setup->far;
+    a->share.shards += setup->far > 0;
+    a->share.shard = setup->far > 0;
     if (error || (error = cal_region_outputs(a)) || (error = cal_region_declare(a)))
         return error;
     cal_region_init(a);
     cal_tape_init(&s->attention_tape, a);
     star_out(a, s->attention_out);
     for (int i = 0; i < setup->cortices; i++) {
-        s->context[i].spec = star_narrowed(&a->out, setup->units[i]);
+        if (i >= setup->far)
+            s->context[i].spec = star_narrowed(&a->out, setup->units[i]);
         if ((error = cal_region_declare(s->cortex[i])))
             return error;
         cal_region_init(s->cortex[i]);
@@ -185,9 +199,9 @@ static inline int star_forward(struct star *s, long presentation, const float *i
         error = cal_region_forward(s->attention, &step, codes, &s->attention_tape, s->attention_out);
     for (int i = 0; i < s->setup.cortices; i++) {
         s->context_sent[i] = (struct cal_rep){.spec = &s->context[i].spec, .presentation = presentation};
-        for (int k = 0; k < s->attention->out.n; k++) {
-            s->context_sent[i].data[k] = s->attention_out[k] + s->context[i].unit_offset;
-            s->context_sent[i].ld[k] = s->units;
+        for (int k = 0; k < s->context[i].spec.n; k++) {
+            s->context_sent[i].data[k] = s->attention_out[k] + s->context[i].unit_offset - s->context[s->setup.far].unit_offset;
+            s->context_sent[i].ld[k] = s->attention->out.units;
         }
     }
     return error;

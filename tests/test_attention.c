@@ -65,15 +65,21 @@ static double leaky(double z)
     return z > 0 ? z : (double)CAL_LEAK * z;
 }
 
-/* The predictor's guess of unit u from a row of codes, in float64. */
-static double guess(const struct cal_bank *k, int u, const double *y1)
+/* The predictor's guess of unit u, number `at` of the attention's own, from a row of codes, in float64. */
+static double guess(const struct cal_attention *a, int u, int at, const double *y1)
 {
-    double g = (double)k->b2[u];
-    for (int h = 0; h < k->hidden; h++) {
-        double z = (double)k->b1[u * k->hidden + h];
-        for (int v = 0; v < U; v++)
-            z += v == u ? 0 : (double)k->w1[(u * k->hidden + h) * U + v] * y1[v];
-        g += (double)k->w2[u * k->hidden + h] * leaky(z);
+    const struct cal_bank *k = &a->bank;
+    const struct cal_sparse *few = &a->sparse;
+    bool sparse = few->units > 0;
+    int hidden = sparse ? few->hidden : k->hidden, reads = sparse ? few->reads : U;
+    double g = (double)(sparse ? few->b2 : k->b2)[at];
+    for (int h = at * hidden; h < (at + 1) * hidden; h++) {
+        double z = (double)(sparse ? few->b1 : k->b1)[h];
+        for (int i = 0; i < reads; i++) {
+            int v = sparse ? (int)few->read[at * reads + i] : i;
+            z += v == u ? 0 : (double)(sparse ? few->w1 : k->w1)[h * reads + i] * y1[v];
+        }
+        g += (double)(sparse ? few->w2 : k->w2)[h] * leaky(z);
     }
     return g;
 }
@@ -91,6 +97,12 @@ static double key_of(const struct cal_mlp *k, int u, const double *y1)
     return out;
 }
 
+/* The first unit that the attention answers for. */
+static int first_own(const struct star *s)
+{
+    return s->context[s->setup.far].unit_offset;
+}
+
 /* Keys and queries of all samples for unit u, in float64, from the codes that were sent. */
 static void weights_of(const struct star *s, int u, double (*y1)[U], const double *mask, double *key, double *query)
 {
@@ -98,7 +110,7 @@ static void weights_of(const struct star *s, int u, double (*y1)[U], const doubl
     for (int q = 0; q < B; q++) {
         if (s->setup.rule.negatives == CAL_PREDICTOR) {
             key[q] = y1[q][u];
-            query[q] = guess(&a->bank, u, y1[q]);
+            query[q] = guess(a, u, u - first_own(s), y1[q]);
             continue;
         }
         double hidden[U];
@@ -109,7 +121,7 @@ static void weights_of(const struct star *s, int u, double (*y1)[U], const doubl
     }
 }
 
-/* The loss of all units over B U, in float64, as a function of the attention's weights. */
+/* The loss of the attention's units over B U, in float64, as a function of its weights. */
 static double loss(const struct star *s)
 {
     const struct cal_attention *a = (const struct cal_attention *)s->attention;
@@ -125,7 +137,7 @@ static double loss(const struct star *s)
             rows[q][u] = (double)(u < 3 ? s->out[0][0][q * 3 + u] : s->out[1][0][q * 2 + u - 3]);
         }
     }
-    for (int u = 0; u < U; u++) {
+    for (int u = first_own(s); u < U; u++) {
         double y1[B], y2[B], key[B], query[B], scratch[4][B];
         weights_of(s, u, rows, mask, key, query);
         for (int q = 0; q < B; q++) {
@@ -137,7 +149,7 @@ static double loss(const struct star *s)
                                       .exclude_self = shape.exclude_self,
                                       .clip = (double)shape.clip,
                                       .scale = 1,
-                                      .tau = (double)a->w_tau[u],
+                                      .tau = (double)a->w_tau[u - first_own(s)],
                                       .y1 = y1,
                                       .y2 = y2,
                                       .key = key,
@@ -154,20 +166,22 @@ static double loss(const struct star *s)
 }
 
 /* Every gradient array, which is of -L, against the slope of the float64 loss. */
-static void check_gradients(const struct cal_contrast_rule *rule)
+static void check_gradients(const struct cal_contrast_rule *rule, long fan_in, int far)
 {
     struct star s;
     struct star_setup setup = setup_of(rule, 0);
+    setup.fan_in = fan_in;
+    setup.far = far;
     float image[B * D], view1[B * D], view2[B * D];
     assert_int_equal(star_create(&s, &setup), CAL_OK);
     look(image, view1, view2, 1);
     size_t n, n_gradient;
     float *b1 = star_array(s.attention, "b1", &n), *tau = star_array(s.attention, "tau", &n_gradient);
     draw(b1, (int)n, 60, 0.1f, 0.3f);
-    draw(tau, U, 61, 1, 0.2f);
+    draw(tau, (int)n_gradient, 61, 1, 0.2f);
     assert_int_equal(star_forward(&s, 0, image, view1, view2), CAL_OK);
     assert_int_equal(star_learn(&s), CAL_OK);
-    assert_true(fabs(s.attention_metric[0] - loss(&s)) < 1e-5);
+    assert_true(fabs(s.attention_metric[0] * s.attention->out.units / U - loss(&s)) < 1e-5);
     const char *const names[][2] = {{"w1", "w1.g"}, {"b1", "b1.g"}, {"w2", "w2.g"}, {"b2", "b2.g"}, {"tau", "tau.g"}};
     double largest = 0, worst = 0;
     for (int i = 0; i < 5; i++) {
@@ -194,19 +208,88 @@ static void check_gradients(const struct cal_contrast_rule *rule)
 static void test_gradients(void **state)
 {
     (void)state;
-    check_gradients(&predictor);
-    check_gradients(&masked);
+    check_gradients(&predictor, 0, 0);
+    check_gradients(&masked, 0, 0);
+    check_gradients(&predictor, 3, 0);
+    check_gradients(&predictor, 100, 0); /* all there are */
+    check_gradients(&predictor, 0, 1);   /* a shard */
+    check_gradients(&predictor, 3, 1);
+}
+
+/* Each unit reads so many others, each once, ascending, never itself: those of its region before any else. */
+static void test_reads(void **state)
+{
+    (void)state;
+    for (long fan_in = 1; fan_in <= 12; fan_in++) {
+        struct star s;
+        struct star_setup setup = setup_of(&predictor, 0.1);
+        setup.cortices = 4;
+        for (int i = 0; i < 4; i++)
+            setup.units[i] = 2 + i % 2; /* 2, 3, 2, 3 */
+        setup.fan_in = fan_in;
+        setup.far = 1;
+        assert_int_equal(star_create(&s, &setup), CAL_OK);
+        const struct cal_sparse *k = &((const struct cal_attention *)s.attention)->sparse;
+        int reads = fan_in < 9 ? (int)fan_in : 9, region = 1;
+        assert_int_equal(k->units, 8);
+        assert_int_equal(k->reads, reads);
+        for (int at = 0; at < 8; at++) {
+            int u = at + 2, neighbours = 0;
+            while (u >= s.codes[region].unit_offset + setup.units[region])
+                region++;
+            for (int i = 0; i < reads; i++) {
+                long v = k->read[at * reads + i], in_region = v - s.codes[region].unit_offset;
+                assert_true(v >= 0 && v < 10 && v != u && (i == 0 || v > k->read[at * reads + i - 1]));
+                neighbours += in_region >= 0 && in_region < setup.units[region];
+            }
+            assert_int_equal(neighbours, setup.units[region] - 1 < reads ? setup.units[region] - 1 : reads);
+        }
+        star_destroy(&s);
+    }
+}
+
+/* What shards read: their own block, and `far` of the others, no region of which is read much more often than another. */
+static void test_shards_read_a_small_world(void **state)
+{
+    (void)state;
+    enum { MOST = 200 };
+    const int sizes[][3] = {{200, 25, 4}, {200, 25, 30}, {64, 2, 5}, {50, 7, 3},
+                            {13, 5, 9},   {7, 7, 2},     {9, 1, 4}}; /* afferents, shards, far */
+    for (int c = 0; c < 7; c++) {
+        struct cal_attention_params p = {.fan_in = 16, .far = sizes[c][2]};
+        int read[MOST], n_readers[MOST] = {0}, most = 0;
+        struct cal_share share = {.shards = sizes[c][1], .afferents = sizes[c][0]};
+        for (share.shard = 0; share.shard < share.shards; share.shard++) {
+            int first = cal_share_first(&share, share.shard), last = cal_share_first(&share, share.shard + 1), own = 0;
+            int n = cal_attention_reads(&p, 5, &share, read);
+            for (int i = 0; i < n; i++) {
+                assert_true(read[i] >= 0 && read[i] < share.afferents && (i == 0 || read[i] > read[i - 1]));
+                bool mine = read[i] >= first && read[i] < last;
+                own += mine;
+                most = !mine && ++n_readers[read[i]] > most ? n_readers[read[i]] : most;
+            }
+            assert_int_equal(own, last - first);
+            int others = share.afferents - own;
+            assert_int_equal(n - own, p.far < others ? p.far : others);
+        }
+        int blocks = share.afferents / share.shards, even = (int)p.far / blocks + 1;
+        assert_true(most <= even + 1);
+        p.fan_in = 0;
+        share.shard = 0;
+        assert_int_equal(cal_attention_reads(&p, 5, &share, read), share.afferents);
+    }
 }
 
 /* The loss that the attention climbs is the one that the cortices descend. */
 static void test_both_sides_agree(void **state)
 {
     (void)state;
-    const struct cal_contrast_rule *const rules[] = {&predictor, &masked, &uniform};
+    const struct cal_contrast_rule *const rules[] = {&predictor, &masked, &uniform, &predictor};
     float image[B * D], view1[B * D], view2[B * D];
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         struct star s;
         struct star_setup setup = setup_of(rules[i], 0.1);
+        setup.fan_in = i == 3 ? 3 : 0;
         assert_int_equal(star_create(&s, &setup), CAL_OK);
         for (int t = 0; t < 4; t++) {
             look(image, view1, view2, t);
@@ -342,9 +425,10 @@ static void steps(struct star *s, long from, long to)
 static void test_repeats_and_resumes(void **state)
 {
     (void)state;
-    const struct cal_contrast_rule *const rules[] = {&predictor, &masked};
-    for (int i = 0; i < 2; i++) {
+    const struct cal_contrast_rule *const rules[] = {&predictor, &masked, &predictor};
+    for (int i = 0; i < 3; i++) {
         struct star_setup setup = setup_of(rules[i], 0.1);
+        setup.fan_in = i == 2 ? 3 : 0;
         struct star straight, again, resumed;
         struct star *all[] = {&straight, &again, &resumed};
         size_t bytes = 0;
@@ -406,11 +490,12 @@ static void test_evaluate(void **state)
 static void test_refusals(void **state)
 {
     (void)state;
-    static const char *const words[] = {"has none", "different rules", "multiple of 4", "as drives", "takes no context", "without delay"};
-    for (int i = 0; i < 6; i++) {
-        struct star s = {.setup = setup_of(i == 2 ? &masked : &predictor, 0.1), .units = U};
+    static const char *const words[] = {"has none",         "different rules", "multiple of 4",           "as drives",
+                                        "takes no context", "without delay",   "one network of all units"};
+    for (int i = 0; i < 7; i++) {
+        struct star s = {.setup = setup_of(i == 2 || i == 6 ? &masked : &predictor, 0.1), .units = U};
         struct cal_contrast_rule other = masked;
-        struct cal_attention_params params = {.hidden = 4, .widen = 4};
+        struct cal_attention_params params = {.hidden = 4, .widen = 4, .fan_in = i == 6 ? 4 : 0};
         star_ports(&s);
         struct cal_region *r = star_region(&cal_attention_ops, "attention", 2, &s, &params);
         for (int k = 0; k < 2; k++) {
@@ -427,7 +512,7 @@ static void test_refusals(void **state)
         if (i == 2)
             r->batch = 30;
         if (i == 5)
-            s.codes[0].hub_units = 0;
+            s.codes[0].units = s.codes[1].units = 0;
         int error = cal_region_outputs(r);
         if (!error)
             error = cal_region_declare(r);
@@ -442,15 +527,10 @@ int main(void)
 {
     cal_kernels_init();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gradients),
-        cmocka_unit_test(test_both_sides_agree),
-        cmocka_unit_test(test_blind_to_itself),
-        cmocka_unit_test(test_climbs),
-        cmocka_unit_test(test_tau_stays_positive),
-        cmocka_unit_test(test_learns),
-        cmocka_unit_test(test_repeats_and_resumes),
-        cmocka_unit_test(test_evaluate),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_gradients),          cmocka_unit_test(test_reads),           cmocka_unit_test(test_shards_read_a_small_world),
+        cmocka_unit_test(test_both_sides_agree),   cmocka_unit_test(test_blind_to_itself), cmocka_unit_test(test_climbs),
+        cmocka_unit_test(test_tau_stays_positive), cmocka_unit_test(test_learns),          cmocka_unit_test(test_repeats_and_resumes),
+        cmocka_unit_test(test_evaluate),           cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

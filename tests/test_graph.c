@@ -15,6 +15,7 @@
 
 #define STAR "tests/data/runs/star.yaml"
 #define CHAIN "tests/data/runs/chain.yaml"
+#define SHARDS "tests/data/runs/shards.yaml"
 
 struct wired {
     struct cal_experiment *e;
@@ -88,6 +89,102 @@ static void a_hub_sends_each_target_its_own_columns(void **state)
     }
     assert_int_equal(seen, 4);
     unwire(&w);
+}
+
+/* Each shard sends each of its own targets their columns, and of what it only reads it takes the one view that it needs. */
+static void shards_share_out_what_drives_them(void **state)
+{
+    (void)state;
+    struct wired w = wire_well(SHARDS, "sparse"); /* V.0 ... V.3, W.0, W.1 on A.0 ... A.2, two each; one far region each */
+    const int a = 6, units[] = {3, 3, 3, 3, 5, 5}, start[] = {0, 3, 6, 9, 12, 17};
+    int contexts[6] = {0}, far[3] = {0}, own[3] = {0};
+    for (int i = 0; i < w.g->n_edges; i++) {
+        const struct cal_edge *x = &w.g->edge[i];
+        if (x->from == CAL_FROM_STIMULUS)
+            continue;
+        int cortex = x->role == CAL_DRIVE ? x->from : x->to, shard = (x->role == CAL_DRIVE ? x->to : x->from) - a;
+        const struct cal_region *r = w.g->region[x->to];
+        const struct cal_port *port = x->role == CAL_DRIVE ? &r->drive[x->port] : &r->context[x->port];
+        assert_int_equal(port->unit_offset, start[cortex]);
+        assert_int_equal(port->units, units[cortex]);
+        assert_int_equal(port->hub_units, 22);
+        if (x->role == CAL_DRIVE) {
+            assert_true(port->far == (cortex / 2 != shard));
+            assert_int_equal(x->spec.n, port->far ? 1 : 2);
+            assert_string_equal(x->spec.slice[0].name, "view1");
+            (port->far ? far : own)[shard]++;
+            continue;
+        }
+        assert_int_equal(shard, cortex / 2);
+        for (int s = 0; s < x->spec.n; s++) {
+            assert_int_equal(x->spec.slice[s].cols, units[cortex]);
+            assert_int_equal(x->first[s], start[cortex] - start[2 * shard]);
+        }
+        contexts[cortex]++;
+    }
+    for (int r = 0; r < 6; r++)
+        assert_int_equal(contexts[r], 1);
+    for (int s = 0; s < 3; s++) {
+        assert_int_equal(own[s], 2);
+        assert_int_equal(far[s], 1);
+        assert_int_equal(w.g->region[a + s]->out.units, start[2 * s + 1] + units[2 * s + 1] - start[2 * s]);
+    }
+    unwire(&w);
+}
+
+/* The most that any region pays for: messages in and out of it in a step, their floats, and memory. */
+struct price {
+    size_t in, out, floats_in, floats_out, state, tape;
+};
+
+static void dearest(struct wired *w, const char *group, struct price *most)
+{
+    *most = (struct price){0};
+    for (int r = 0; r < w->g->n_regions; r++) {
+        struct price p = {.state = cal_layout_bytes(&w->g->region[r]->layout, CAL_STATE), .tape = cal_tape_bytes(w->g->region[r])};
+        if (strncmp(w->g->region[r]->name, group, 1) != 0)
+            continue;
+        for (int i = 0; i < w->g->n_edges; i++) {
+            const struct cal_edge *x = &w->g->edge[i];
+            size_t floats = cal_rep_spec_floats(&x->spec);
+            p.in += x->to == r && x->from != CAL_FROM_STIMULUS;
+            p.floats_in += x->to == r && x->from != CAL_FROM_STIMULUS ? floats : 0;
+            p.out += x->from == r;
+            p.floats_out += x->from == r ? floats : 0;
+        }
+        const size_t *one = (const size_t *)&p;
+        for (size_t k = 0; k < sizeof p / sizeof *one; k++)
+            ((size_t *)most)[k] = one[k] > ((size_t *)most)[k] ? one[k] : ((size_t *)most)[k];
+    }
+}
+
+/* Twice as many regions on twice as many shards: nobody pays more, and there are twice as many edges. */
+static void a_shard_costs_the_same_in_any_crowd(void **state)
+{
+    (void)state;
+    struct price cortex[3], shard[3];
+    int edges[3];
+    for (int i = 0; i < 3; i++) {
+        char set[300];
+        int shards = 8 << i;
+        snprintf(set, sizeof set,
+                 "regions={V: {kind: cortex, count: %d, units: 8}, W: {kind: cortex, count: %d, units: 8}, A: {kind: attention, count: %d, "
+                 "fan_in: 16, far: 4}}",
+                 7 * shards, shards, shards);
+        struct wired w;
+        assert_int_equal(wire(&w, SHARDS, "two", set), CAL_OK);
+        dearest(&w, "V", &cortex[i]);
+        dearest(&w, "A", &shard[i]);
+        edges[i] = w.g->n_edges;
+        unwire(&w);
+        assert_memory_equal(&cortex[i], &cortex[0], sizeof *cortex);
+        assert_memory_equal(&shard[i], &shard[0], sizeof *shard);
+        assert_int_equal(edges[i], edges[0] << i);
+    }
+    assert_int_equal(shard[0].in, 8 + 4);
+    assert_int_equal(shard[0].out, 8);
+    assert_int_equal(cortex[0].in, 1);
+    assert_true(cortex[0].out <= 2);
 }
 
 static void only_the_needed_are_awake(void **state)
@@ -252,11 +349,20 @@ static void what_cannot_be_wired_is_explained(void **state)
          "projection `back`: B would get different presentations, as `links` drops messages on one way to it"},
         {CHAIN, "phases.again.record={E: state}",
          "phase `again` records E while `links` drops messages on the way to it; expected a phase that"},
+        {SHARDS, "projections.context.negatives=masked", "A.0: masked negatives come from one network of all units"},
+        {SHARDS, "projections.context={from: A.*, to: [V.*, W.*, A.*], role: context}", "A.0: an attention takes no context"},
+        {SHARDS, "projections.context={from: A.*, to: [V.0, V.1], role: context}",
+         "A.1: an attention needs a projection with role: context"},
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         size_t before = cal_mem_now_bytes();
         struct wired w;
-        assert_int_equal(wire(&w, cases[c].path, !strcmp(cases[c].path, STAR) ? "minimax" : "lossy", cases[c].set), CAL_EUSAGE);
+        assert_int_equal(wire(&w, cases[c].path,
+                              !strcmp(cases[c].path, STAR)     ? "minimax"
+                              : !strcmp(cases[c].path, SHARDS) ? "two"
+                                                               : "lossy",
+                              cases[c].set),
+                         CAL_EUSAGE);
         if (!strstr(cal_err_message(), cases[c].words))
             fail_msg("`%s` is not in: %s", cases[c].words, cal_err_message());
         unwire(&w);
@@ -268,6 +374,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_hub_sends_each_target_its_own_columns),
+        cmocka_unit_test(shards_share_out_what_drives_them),
+        cmocka_unit_test(a_shard_costs_the_same_in_any_crowd),
         cmocka_unit_test(only_the_needed_are_awake),
         cmocka_unit_test(lags_follow_the_shortest_delay),
         cmocka_unit_test(messages_that_nobody_would_use_are_not_sent),

@@ -23,6 +23,7 @@ STAR = os.path.join(DATA, "star.yaml")
 CHAIN = os.path.join(DATA, "chain.yaml")
 STAGES = os.path.join(DATA, "stages.yaml")
 RECORDED = os.path.join(DATA, "recorded.yaml")
+SHARDS = os.path.join(DATA, "shards.yaml")
 CALLOSUM = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else ""
 MPIRUN = "mpirun -q --mca odls_base_sigkill_timeout 0 --oversubscribe --bind-to none --mca mpi_yield_when_idle 1 --mca pml ob1 --mca btl self,vader".split()
 ENVIRONMENT = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
@@ -453,6 +454,77 @@ class Recorded(Case):
         self.assertEqual(call(command(RECORDED, "--variant", "first", "--out", out, "--max-time", "0.0001")).returncode, 6)
         source = ("--set", "stimulus.run=" + os.path.join(out, "first"))
         self.assert_one_line(call(command(RECORDED, "--variant", "next", "--out", os.path.join(self.dir, "o"), *source)), 3, "is not finished")
+class Shards(Case):
+    """An attention in several shards: who deals with what changes no bit, and bits do not depend on ranks."""
+
+    def state(self, run, pattern):
+        """Every state array of the regions, their rows one below the other in region order."""
+        regions = []
+        for path in sorted(glob.glob(os.path.join(newest(run), pattern + ".h5"))):
+            with h5py.File(path) as f:
+                regions.append({name: numpy.array(f["state"][name]) for name in f["state"]})
+        return {name: numpy.concatenate([region[name] for region in regions]) for name in regions[0]}
+
+    def test_shards_that_read_all_are_one_attention(self):
+        one = self.run_it("one", SHARDS, "one")
+        for variant in ("two", "three"):
+            with self.subTest(variant):
+                many = self.run_it(variant, SHARDS, variant)
+                for pattern in ("V.*", "W.*", "A.?"):
+                    a, b = self.state(one, pattern), self.state(many, pattern)
+                    self.assertEqual(set(a), set(b))
+                    for name in a:
+                        self.assertEqual(a[name].tobytes(), b[name].tobytes(), f"{pattern}: {name}")
+                for name in ("decode_mse", "unit_correlation"):
+                    self.assertEqual(summary(one)["measures"][name], summary(many)["measures"][name])
+                self.assertAlmostEqual(summary(one)["measures"]["adversary_gain"], summary(many)["measures"]["adversary_gain"], 9)
+
+    def test_a_group_of_one_is_a_region(self):
+        """`count: 1` and no count differ in the name alone."""
+        star = self.run_it("star", STAR, "minimax")
+        group = self.run_it("group", STAR, "minimax", "--set", "regions={V: {kind: cortex, count: 4, units: 2, hidden: 16, guard: 0, optimiser: {rate: 0.01}}, "
+                            "attention: {kind: attention, count: 1, optimiser: {rate: 0.01}}}", "--set", "projections.codes.to=attention.*",
+                            "--set", "projections.context.from=attention.0")
+        for mine, theirs in (("V.?", "V.?"), ("attention", "attention.0")):
+            a, b = self.state(star, mine), self.state(group, theirs)
+            self.assertTrue(all(a[name].tobytes() == b[name].tobytes() for name in a))
+
+    def test_the_same_bits_on_any_ranks(self):
+        for variant, regions in (("two", 8), ("sparse", 9), ("late", 9), ("control", 8)):
+            with self.subTest(variant):
+                reference = self.run_it("single", SHARDS, variant)
+                self.assert_equal_runs(reference, self.run_it("full", SHARDS, variant, ranks=regions))
+                self.assert_equal_runs(reference, self.run_it("reverse", SHARDS, variant, "--place", "reverse", ranks=regions))
+                for ranks in (2, 3, 5):
+                    self.assert_equal_runs(reference, self.run_it(f"ranks-{ranks}", SHARDS, variant, "--ranks", str(ranks), ranks=ranks))
+
+    def test_only_what_is_read_crosses(self):
+        """Of six cortices 22 units: each shard gets two views of its own and one view of each far region, each cortex its columns."""
+        batch, steps, units = 16, 40, 22
+        for variant, far in (("one", 0), ("three", 2 * units), ("sparse", None)):
+            with self.subTest(variant):
+                run = self.run_it(variant, SHARDS, variant)
+                ledger = summary(run)["ledger"]
+                edges = {"one": 12, "three": 6 * 3 + 6, "sparse": 6 + 3 + 6}[variant]
+                self.assertEqual(ledger["messages"], steps * edges)
+                if far is not None:
+                    self.assertEqual(ledger["bytes"], 4 * steps * (batch * (2 * units + far) + (batch + 1) * units))
+
+    def test_stopped_and_resumed_on_other_ranks(self):
+        for variant in ("sparse", "late"):
+            with self.subTest(variant):
+                reference = self.run_it("whole", SHARDS, variant)
+                ranks = (1, 9, 2, 1, 1, 5)
+                for step in range(1, 200):
+                    n = ranks[step % len(ranks)]
+                    options = ("--ranks", str(n)) if n not in (1, 9) else ()
+                    result = call(command(SHARDS, "--variant", variant, "--out", os.path.join(self.dir, "stopped"), "--resume", "--max-time", "0.0001",
+                                          *options, ranks=n))
+                    self.assertIn(result.returncode, (0, 6), result.stderr)
+                    if result.returncode == 0:
+                        break
+                self.assertGreater(step, 3)
+                self.assert_equal_runs(reference, self.folder("stopped", variant))
 
 
 class Resume(Case):
@@ -480,7 +552,7 @@ class Resume(Case):
 
     def test_killed_and_resumed_equals_uninterrupted(self):
         long = ("--set", "phases.train.steps=600", "--set", "phases.probe.steps=200", "--set", "checkpoint.every=37")
-        for seed, (experiment, variant, ranks) in enumerate(((STAR, "minimax", 1), (STAR, "delayed", 5), (STAR, "masked", 3))):
+        for seed, (experiment, variant, ranks) in enumerate(((STAR, "minimax", 1), (STAR, "delayed", 5), (STAR, "masked", 3), (SHARDS, "sparse", 3))):
             with self.subTest(variant):
                 reference = self.run_it("whole", experiment, variant, *long)
                 options = long + (("--ranks", str(ranks)) if ranks == 3 else ())
