@@ -454,6 +454,8 @@ class Recorded(Case):
         self.assertEqual(call(command(RECORDED, "--variant", "first", "--out", out, "--max-time", "0.0001")).returncode, 6)
         source = ("--set", "stimulus.run=" + os.path.join(out, "first"))
         self.assert_one_line(call(command(RECORDED, "--variant", "next", "--out", os.path.join(self.dir, "o"), *source)), 3, "is not finished")
+
+
 class Shards(Case):
     """An attention in several shards: who deals with what changes no bit, and bits do not depend on ranks."""
 
