@@ -150,6 +150,17 @@ void cal_control_poke(struct cal_control *c)
     }
 }
 
+int cal_control_awaited(const struct cal_control *c, MPI_Request request[2])
+{
+    int n = 0;
+    for (int i = 0; c->stage == UP && i < c->n_children; i++)
+        if (!c->arrived[i])
+            request[n++] = c->recv_child[i];
+    if (c->stage == DOWN)
+        request[n++] = c->recv_parent;
+    return n;
+}
+
 void cal_control_submit(struct cal_control *c, const struct cal_word *mine)
 {
     CAL_ASSERT(c->stage == IDLE);

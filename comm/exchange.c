@@ -22,6 +22,7 @@ enum end {
 struct end_of_link {
     const struct cal_link *link;
     enum end end;
+    int tag; /* where the ends are on two ranks, and one is here */
     size_t floats;
     long total, next_put, next_take, released, first;
     long posted; /* RECEIVER: messages whose receives have been started */
@@ -63,6 +64,25 @@ size_t cal_exchange_bytes(const struct cal_link *links, int n, int rank)
     return bytes;
 }
 
+/* The tag of an edge is its number among those that go from one rank to another; both ends see all of these, and in the same order.
+ * So tags stay small, however many edges there are. */
+static void number_tags(struct cal_exchange *x)
+{
+    int size = x->world->size, rank = x->world->rank;
+    int *to = cal_alloc((size_t)size * sizeof *to), *from = cal_alloc((size_t)size * sizeof *from);
+    for (int i = 0; i < x->n; i++) {
+        const struct cal_link *l = x->ends[i].link;
+        if (l->from_rank == l->to_rank)
+            continue;
+        if (l->from_rank == rank)
+            x->ends[i].tag = CAL_TAG_EDGE + to[l->to_rank]++;
+        else if (l->to_rank == rank)
+            x->ends[i].tag = CAL_TAG_EDGE + from[l->from_rank]++;
+    }
+    cal_free(to);
+    cal_free(from);
+}
+
 /* Both ends of every edge tell each other its size. */
 static int check_sizes(struct cal_exchange *x)
 {
@@ -78,9 +98,9 @@ static int check_sizes(struct cal_exchange *x)
         if (l->from_rank == l->to_rank)
             continue;
         if (l->from_rank == w->rank)
-            cal_mpi_check(MPI_Isend(&sizes[i], 1, MPI_LONG, l->to_rank, CAL_TAG_EDGE + i, w->comm, &requests[i]), "size check");
+            cal_mpi_check(MPI_Isend(&sizes[i], 1, MPI_LONG, l->to_rank, e->tag, w->comm, &requests[i]), "size check");
         else if (l->to_rank == w->rank)
-            cal_mpi_check(MPI_Irecv(&sizes[i], 1, MPI_LONG, l->from_rank, CAL_TAG_EDGE + i, w->comm, &requests[i]), "size check");
+            cal_mpi_check(MPI_Irecv(&sizes[i], 1, MPI_LONG, l->from_rank, e->tag, w->comm, &requests[i]), "size check");
     }
     for (int i = 0; i < x->n; i++) {
         if (requests[i] != MPI_REQUEST_NULL)
@@ -108,8 +128,7 @@ static void create_end(struct cal_exchange *x, int i)
     if (e->end == SENDER)
         for (int b = 0; b < 2; b++) {
             e->out[b] = cal_alloc(bytes);
-            cal_mpi_check(MPI_Send_init(e->out[b], (int)bytes, MPI_BYTE, l->to_rank, CAL_TAG_EDGE + i, w->comm, &e->request[b]),
-                          "exchange plan");
+            cal_mpi_check(MPI_Send_init(e->out[b], (int)bytes, MPI_BYTE, l->to_rank, e->tag, w->comm, &e->request[b]), "exchange plan");
         }
     if (e->end == HELD || e->end == RECEIVER) {
         e->n_slots = n;
@@ -117,7 +136,7 @@ static void create_end(struct cal_exchange *x, int i)
         for (int s = 0; s < n; s++) {
             e->slot[s] = cal_alloc(bytes);
             if (e->end == RECEIVER)
-                cal_mpi_check(MPI_Recv_init(e->slot[s], (int)bytes, MPI_BYTE, l->from_rank, CAL_TAG_EDGE + i, w->comm, &e->request[s]),
+                cal_mpi_check(MPI_Recv_init(e->slot[s], (int)bytes, MPI_BYTE, l->from_rank, e->tag, w->comm, &e->request[s]),
                               "exchange plan");
         }
     }
@@ -134,6 +153,7 @@ int cal_exchange_create(struct cal_world *w, const struct cal_link *links, int n
         x->ends[i].end = end_at(&links[i], w->rank);
         x->ends[i].floats = cal_rep_spec_floats(links[i].spec);
     }
+    number_tags(x);
     *out = NULL;
     int err = w->size > 1 ? check_sizes(x) : CAL_OK;
     if (err) {
@@ -202,6 +222,7 @@ static void enter(struct cal_ledger *l, const struct cal_rep *rep)
         for (size_t b = 0; b < rows; b++, position += cols)
             sum += cal_checksum(rep->data[i] + b * (size_t)rep->ld[i], cols, (uint32_t)position);
     }
+    cal_moved(position * sizeof(float));
     l->messages++;
     l->bytes += (int64_t)(position * sizeof(float));
     l->checksum += sum;
@@ -349,9 +370,9 @@ int cal_exchange_settle(struct cal_exchange *x, struct cal_ledger *total)
         requests[i] = MPI_REQUEST_NULL;
         theirs[i] = e->sent;
         if (e->end == SENDER)
-            cal_mpi_check(MPI_Isend(&e->sent, bytes, MPI_BYTE, e->link->to_rank, CAL_TAG_EDGE + i, w->comm, &requests[i]), "ledger");
+            cal_mpi_check(MPI_Isend(&e->sent, bytes, MPI_BYTE, e->link->to_rank, e->tag, w->comm, &requests[i]), "ledger");
         if (e->end == RECEIVER)
-            cal_mpi_check(MPI_Irecv(&theirs[i], bytes, MPI_BYTE, e->link->from_rank, CAL_TAG_EDGE + i, w->comm, &requests[i]), "ledger");
+            cal_mpi_check(MPI_Irecv(&theirs[i], bytes, MPI_BYTE, e->link->from_rank, e->tag, w->comm, &requests[i]), "ledger");
         sums[0] += (uint64_t)e->sent.messages;
         sums[1] += (uint64_t)e->sent.bytes;
         sums[2] += e->sent.checksum;

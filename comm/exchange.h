@@ -12,7 +12,7 @@
 #include "comm/world.h"
 #include "core/rep.h"
 
-/* One edge, the same on all ranks. */
+/* One edge. */
 struct cal_link {
     const char *from, *to, *projection; /* [borrow] for messages */
     int from_rank, to_rank;
@@ -37,6 +37,7 @@ struct cal_link_start {
 struct cal_exchange;
 
 /* Make the plan. Collective. [give] *x.
+ *   links  every edge that starts or ends on this rank, in one order on all ranks; others may be among them, and do nothing. [borrow]
  * Errors (agreed, printed): CAL_EUSAGE when the two ends of an edge disagree on its size (nodes that see different files); names both regions. */
 int cal_exchange_create(struct cal_world *w, const struct cal_link *links, int n, struct cal_exchange **x);
 /* Local; every stretch must have been closed. */

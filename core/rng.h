@@ -20,6 +20,7 @@ enum cal_stream {
     CAL_STREAM_TEST,
     CAL_STREAM_LOST,   /* messages that a lossy link loses */
     CAL_STREAM_WIRING, /* who reads whom, where not all read all */
+    CAL_STREAM_JITTER, /* simulated time: how long a step takes */
 };
 
 #define CAL_OWNER_SHARED 0xffffffu /* not a region: the same for all */

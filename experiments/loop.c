@@ -104,7 +104,7 @@ static void lose(struct turn *t, struct cal_host *h, int edge, long presentation
 static const struct cal_rep *receive(struct turn *t, struct cal_host *h, int edge, long k, struct cal_rep *part)
 {
     const struct cal_graph *g = t->s->graph;
-    const struct cal_rep *rep = cal_exchange_take(t->s->exchange, t->s->link_of[edge], k);
+    const struct cal_rep *rep = cal_exchange_take(t->s->exchange, cal_sim_link_of(t->s, edge), k);
     if (g->lossy[h->region->id] < 0)
         return rep;
     long presentation = t->segment->first + k;
@@ -147,7 +147,7 @@ static void release(struct turn *t, int edge, long k)
 {
     const struct cal_edge *x = &t->s->graph->edge[edge];
     if (x->from != CAL_FROM_STIMULUS && k >= 0 && k < t->segment->count)
-        cal_exchange_release(t->s->exchange, t->s->link_of[edge], k);
+        cal_exchange_release(t->s->exchange, cal_sim_link_of(t->s, edge), k);
 }
 
 /* Number of the message that a drive brings in wall step w. */
@@ -166,7 +166,7 @@ static void send(struct turn *t, struct cal_host *h, long p)
             continue;
         struct cal_rep part;
         cal_edge_view(&g->edge[edge], &h->rep, &part);
-        cal_exchange_put(t->s->exchange, t->s->link_of[edge], p, &part);
+        cal_exchange_put(t->s->exchange, cal_sim_link_of(t->s, edge), p, &part);
     }
 }
 
@@ -240,20 +240,16 @@ static void wall_step(struct turn *t)
     struct cal_sim *s = t->s;
     const struct cal_graph *g = s->graph;
     const bool *awake = g->awake[t->segment->phase];
-    for (int k = 0, i = 0; k < g->n_regions && i < s->n_hosts; k++)
-        if (s->host[i].region->id == g->order[k]) {
-            t->now = k;
-            if (awake[g->order[k]])
-                forward(t, &s->host[i], s->at.wall);
-            i++;
-        }
-    for (int k = 0, i = 0; k < g->n_regions && i < s->n_hosts; k++)
-        if (s->host[i].region->id == g->order[k]) {
-            t->now = g->n_regions + k;
-            if (awake[g->order[k]])
-                learn(t, &s->host[i], s->at.wall);
-            i++;
-        }
+    for (int i = 0; i < s->n_hosts; i++) {
+        t->now = s->host[i].turn;
+        if (awake[s->host[i].region->id])
+            forward(t, &s->host[i], s->at.wall);
+    }
+    for (int i = 0; i < s->n_hosts; i++) {
+        t->now = g->n_regions + s->host[i].turn;
+        if (awake[s->host[i].region->id])
+            learn(t, &s->host[i], s->at.wall);
+    }
     t->now = 2 * g->n_regions;
     s->shown[t->segment->phase] += s->at.wall < t->segment->count;
     s->at.wall++;

@@ -63,7 +63,7 @@ int cal_metrics_log(struct cal_sim *s)
 {
     int err = CAL_OK;
     for (int i = 0; !err && i < s->n_hosts; i++)
-        if (s->host[i].metrics.n)
+        if (s->host[i].metrics.n && s->host[i].metrics.file) /* none was opened where nothing is written */
             err = write_line(s, &s->host[i]);
     return err;
 }

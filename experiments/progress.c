@@ -110,7 +110,7 @@ char *cal_progress_hosted(const struct cal_sim *s, int rank)
 {
     int first = -1, last = -1;
     for (int r = 0; r < s->graph->n_regions; r++)
-        if (s->rank_of[r] == rank) {
+        if (cal_sim_rank_of(s, r) == rank) {
             first = first < 0 ? r : first;
             last = r;
         }
@@ -125,7 +125,7 @@ struct cal_phase_times *cal_progress_gather(const struct cal_sim *s)
 {
     int n_phases = s->experiment->n_phases, ranks = cal_world_size(s->world);
     int n = n_phases * CAL_CLOCKS;
-    double *all = cal_alloc((size_t)ranks * (size_t)n * sizeof *all);
+    double *all = prints(s) ? cal_alloc((size_t)ranks * (size_t)n * sizeof *all) : NULL;
     cal_world_gather(s->world, &s->clock[0][0], n, all);
     struct cal_phase_times *times = NULL;
     if (prints(s)) {

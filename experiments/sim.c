@@ -23,29 +23,54 @@ int cal_sim_phase(const struct cal_sim *s)
     return cal_sim_segment(s)->phase;
 }
 
-int cal_sim_links(const struct cal_graph *g, const int *rank_of, struct cal_link **links, int **link_of, int **edge_of)
+int cal_sim_links(const struct cal_graph *g, enum cal_place place, int rank, int n_ranks, struct cal_link **links, int **edge_of)
 {
-    size_t room = (size_t)(g->n_edges ? g->n_edges : 1);
-    *links = cal_alloc(room * sizeof **links);
-    *link_of = cal_alloc(room * sizeof **link_of);
-    *edge_of = cal_alloc(room * sizeof **edge_of);
-    int n = 0;
-    for (int i = 0; i < g->n_edges; i++) {
-        const struct cal_edge *x = &g->edge[i];
-        (*link_of)[i] = -1;
-        if (x->from == CAL_FROM_STIMULUS)
-            continue;
-        (*links)[n] = (struct cal_link){.from = g->region[x->from]->name,
-                                        .to = g->region[x->to]->name,
-                                        .projection = x->projection,
-                                        .from_rank = rank_of[x->from],
-                                        .to_rank = rank_of[x->to],
-                                        .hold = x->hold,
-                                        .spec = &x->spec};
-        (*edge_of)[n] = i;
-        (*link_of)[i] = n++;
+    *links = NULL;
+    *edge_of = NULL;
+    for (int n = 0, fill = 0;; fill = 1, n = 0) { /* count, then fill */
+        for (int i = 0; i < g->n_edges; i++) {
+            const struct cal_edge *x = &g->edge[i];
+            if (x->from == CAL_FROM_STIMULUS)
+                continue;
+            int from = cal_place_rank(place, x->from, g->n_regions, n_ranks), to = cal_place_rank(place, x->to, g->n_regions, n_ranks);
+            if (from != rank && to != rank)
+                continue;
+            if (fill) {
+                (*links)[n] = (struct cal_link){.from = g->region[x->from]->name,
+                                                .to = g->region[x->to]->name,
+                                                .projection = x->projection,
+                                                .from_rank = from,
+                                                .to_rank = to,
+                                                .hold = x->hold,
+                                                .spec = &x->spec};
+                (*edge_of)[n] = i;
+            }
+            n++;
+        }
+        if (fill)
+            return n;
+        *links = cal_alloc((size_t)(n ? n : 1) * sizeof **links);
+        *edge_of = cal_alloc((size_t)(n ? n : 1) * sizeof **edge_of);
     }
-    return n;
+}
+
+int cal_sim_link_of(const struct cal_sim *s, int edge)
+{
+    int first = 0, last = s->n_links - 1;
+    while (first < last) {
+        int middle = (first + last) / 2;
+        if (s->edge_of[middle] < edge)
+            first = middle + 1;
+        else
+            last = middle;
+    }
+    CAL_ASSERT(first < s->n_links && s->edge_of[first] == edge);
+    return first;
+}
+
+int cal_sim_rank_of(const struct cal_sim *s, int region)
+{
+    return cal_place_rank(s->place, region, s->graph->n_regions, cal_world_size(s->world));
 }
 
 static long clamp(long x, long top)
@@ -94,8 +119,10 @@ static size_t kept_floats(const struct cal_graph *g, int r)
     return edge >= 0 && g->edge[edge].to == r ? cal_rep_spec_floats(&g->edge[edge].spec) : 0;
 }
 
-static void create_host(struct cal_sim *s, int r, struct cal_host *h)
+static void create_host(struct cal_sim *s, int turn, struct cal_host *h)
 {
+    int r = s->graph->order[turn];
+    h->turn = turn;
     h->region = s->graph->region[r];
     cal_region_init(h->region);
     find_edges(s->graph, h);
@@ -140,71 +167,82 @@ static void destroy_host(struct cal_host *h)
 
 /* Presentations of the stimulus that are in use at a time among the rank's regions: from the latest that one of them works on to the earliest
  * that one learns from or gets late; and of those behind a lossy edge, each may be at its own. */
-static int batch_depth(const struct cal_graph *g, const int *rank_of, int rank)
+static int batch_depth(const struct cal_graph *g, enum cal_place place, int rank, int n_ranks)
 {
     int least = INT_MAX, most = 0, lossy = 0;
     for (int r = 0; r < g->n_regions; r++)
-        if (rank_of[r] == rank) {
+        if (cal_place_rank(place, r, g->n_regions, n_ranks) == rank) {
             least = g->lag[r] < least ? g->lag[r] : least;
             most = g->learn_lag[r] > most ? g->learn_lag[r] : most;
             lossy += g->lossy[r] >= 0 && g->edge[g->lossy[r]].to == r;
         }
     for (int i = 0; i < g->n_edges; i++) {
         const struct cal_edge *x = &g->edge[i];
-        if (rank_of[x->to] == rank && x->from == CAL_FROM_STIMULUS && x->delay > most)
+        if (x->from == CAL_FROM_STIMULUS && x->delay > most && cal_place_rank(place, x->to, g->n_regions, n_ranks) == rank)
             most = x->delay;
     }
     return (most < least ? 1 : most - least + 1) + lossy;
 }
 
-static int open_stimulus(struct cal_sim *s)
+static int open_stimulus(const struct cal_experiment *e, struct cal_stimulus **stimulus, struct cal_graph **g)
 {
-    const struct cal_experiment *e = s->experiment;
-    int err = cal_stimulus_create(e->stimulus, e->stimulus_params, e->seed, e->batch, &s->stimulus);
-    return err ? err : cal_graph_create(e, s->stimulus, &s->graph);
+    int err = cal_stimulus_create(e->stimulus, e->stimulus_params, e->seed, e->batch, stimulus);
+    return err ? err : cal_graph_create(e, *stimulus, g);
 }
 
 static void host_regions(struct cal_sim *s)
 {
     const struct cal_graph *g = s->graph;
-    int rank = cal_world_rank(s->world);
-    s->rank_of = cal_alloc((size_t)g->n_regions * sizeof *s->rank_of);
-    for (int r = 0; r < g->n_regions; r++) {
-        s->rank_of[r] = cal_place_rank(s->place, r, g->n_regions, cal_world_size(s->world));
-        s->n_hosts += s->rank_of[r] == rank;
-    }
+    int rank = cal_world_rank(s->world), n = 0;
+    for (int r = 0; r < g->n_regions; r++)
+        s->n_hosts += cal_sim_rank_of(s, r) == rank;
     s->host = cal_alloc((size_t)(s->n_hosts ? s->n_hosts : 1) * sizeof *s->host);
-    int n = 0;
     for (int k = 0; k < g->n_regions; k++)
-        if (s->rank_of[g->order[k]] == rank)
-            create_host(s, g->order[k], &s->host[n++]);
-    s->batches = cal_batches_create(s->stimulus, batch_depth(g, s->rank_of, rank));
+        if (cal_sim_rank_of(s, g->order[k]) == rank)
+            create_host(s, k, &s->host[n++]);
+    s->batches = cal_batches_create(s->stimulus, batch_depth(g, s->place, rank, cal_world_size(s->world)));
     s->clock = cal_alloc((size_t)s->experiment->n_phases * sizeof *s->clock);
     s->shown = cal_alloc((size_t)s->experiment->n_phases * sizeof *s->shown);
 }
 
-int cal_sim_create(const struct cal_experiment *e, struct cal_world *w, enum cal_place place, const char *dir, struct cal_sim **out)
+int cal_sim_join(struct cal_stimulus *stimulus, struct cal_graph *g, struct cal_world *w, enum cal_place place, const char *dir,
+                 struct cal_sim **out)
 {
     struct cal_sim *s = cal_alloc(sizeof *s);
-    s->experiment = e;
+    s->experiment = g->experiment;
+    s->stimulus = stimulus;
+    s->graph = g;
+    s->borrowed = true;
     s->world = w;
     s->place = place;
     s->dir = cal_strdup(dir);
-    *out = NULL;
-    int err = cal_agree(w, open_stimulus(s));
-    if (err) {
-        cal_sim_destroy(s);
-        return err;
-    }
     host_regions(s);
-    s->n_links = cal_sim_links(s->graph, s->rank_of, &s->link, &s->link_of, &s->edge_of);
-    err = cal_exchange_create(w, s->link, s->n_links, &s->exchange);
+    s->n_links = cal_sim_links(g, place, cal_world_rank(w), cal_world_size(w), &s->link, &s->edge_of);
+    int err = cal_exchange_create(w, s->link, s->n_links, &s->exchange);
     if (err) {
         cal_sim_destroy(s);
+        s = NULL;
+    } else {
+        s->control = cal_control_create(w);
+    }
+    *out = s;
+    return err;
+}
+
+int cal_sim_create(const struct cal_experiment *e, struct cal_world *w, enum cal_place place, const char *dir, struct cal_sim **s)
+{
+    struct cal_stimulus *stimulus = NULL;
+    struct cal_graph *g = NULL;
+    *s = NULL;
+    int err = cal_agree(w, open_stimulus(e, &stimulus, &g));
+    if (!err)
+        err = cal_sim_join(stimulus, g, w, place, dir, s);
+    if (err) {
+        cal_graph_destroy(g);
+        cal_stimulus_destroy(stimulus);
         return err;
     }
-    s->control = cal_control_create(w);
-    *out = s;
+    (*s)->borrowed = false;
     return CAL_OK;
 }
 
@@ -218,12 +256,12 @@ void cal_sim_destroy(struct cal_sim *s)
     cal_exchange_destroy(s->exchange);
     if (s->batches)
         cal_batches_destroy(s->batches);
-    cal_graph_destroy(s->graph);
-    cal_stimulus_destroy(s->stimulus);
+    if (!s->borrowed) {
+        cal_graph_destroy(s->graph);
+        cal_stimulus_destroy(s->stimulus);
+    }
     cal_free(s->host);
-    cal_free(s->rank_of);
     cal_free(s->link);
-    cal_free(s->link_of);
     cal_free(s->edge_of);
     cal_free(s->clock);
     cal_free(s->shown);
@@ -256,24 +294,19 @@ static size_t recording_bytes(const struct cal_graph *g, int r)
 size_t cal_sim_bytes(struct cal_graph *g, enum cal_place place, int rank, int n_ranks)
 {
     size_t bytes = 0;
-    int *rank_of = cal_alloc((size_t)g->n_regions * sizeof *rank_of);
     for (int r = 0; r < g->n_regions; r++) {
-        rank_of[r] = cal_place_rank(place, r, g->n_regions, n_ranks);
-        if (rank_of[r] != rank)
+        if (cal_place_rank(place, r, g->n_regions, n_ranks) != rank)
             continue;
         struct cal_region *region = g->region[r];
         bytes += cal_layout_bytes(&region->layout, CAL_STATE) + cal_layout_bytes(&region->layout, CAL_SCRATCH);
         bytes += (size_t)cal_graph_tapes(g, r) * cal_tape_bytes(region);
         bytes += (cal_rep_spec_floats(&region->out) + 2 * kept_floats(g, r)) * sizeof(float) + recording_bytes(g, r);
     }
-    bytes += (size_t)batch_depth(g, rank_of, rank) * cal_rep_spec_floats(&g->stimulus->spec) * sizeof(float);
+    bytes += (size_t)batch_depth(g, place, rank, n_ranks) * cal_rep_spec_floats(&g->stimulus->spec) * sizeof(float);
     struct cal_link *links;
-    int *link_of, *edge_of;
-    int n = cal_sim_links(g, rank_of, &links, &link_of, &edge_of);
+    int *edge_of, n = cal_sim_links(g, place, rank, n_ranks, &links, &edge_of);
     bytes += cal_exchange_bytes(links, n, rank);
     cal_free(links);
-    cal_free(link_of);
     cal_free(edge_of);
-    cal_free(rank_of);
     return bytes;
 }

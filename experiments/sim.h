@@ -40,6 +40,7 @@ struct cal_metrics {
 /* A region that this process hosts. */
 struct cal_host {
     struct cal_region *region;      /* [borrow] of the graph */
+    int turn;                       /* its place in the forward order */
     int *drive_edge, *context_edge; /* edge of each port */
     int *out_edge, n_out;           /* edges to other regions */
     struct cal_rep *part;           /* what a port takes of the stimulus, or of a lossy link: drives first, then contexts */
@@ -70,13 +71,12 @@ struct cal_sim {
     const struct cal_experiment *experiment; /* [borrow] */
     struct cal_world *world;                 /* [borrow] */
     struct cal_stimulus *stimulus;
-    struct cal_batches *batches;
     struct cal_graph *graph;
+    bool borrowed; /* these two */
+    struct cal_batches *batches;
     enum cal_place place;
-    int *rank_of;          /* of each region */
-    struct cal_link *link; /* one an edge; those from the stimulus carry nothing between ranks and are left out: */
-    int *link_of;          /* number of an edge's link, -1 */
-    int *edge_of;          /* and back */
+    struct cal_link *link; /* one an edge that starts or ends here; those from the stimulus carry nothing between ranks and are left out */
+    int *edge_of;          /* number of a link's edge, ascending */
     int n_links;
     struct cal_exchange *exchange;
     struct cal_control *control;
@@ -91,12 +91,20 @@ struct cal_sim {
 /* Assemble this process's part: opens the stimulus, wires the graph, makes the plan, draws the first weights. Collective.
  * [give] *s. Errors (agreed, printed): CAL_EUSAGE, CAL_EINPUT. */
 int cal_sim_create(const struct cal_experiment *e, struct cal_world *w, enum cal_place place, const char *dir, struct cal_sim **s);
+/* The same from a stimulus and a graph that are there already, and stay the caller's. A region must not be hosted twice. Collective.
+ * [give] *s, [borrow] stimulus, g. Errors (agreed, printed): CAL_EUSAGE. */
+int cal_sim_join(struct cal_stimulus *stimulus, struct cal_graph *g, struct cal_world *w, enum cal_place place, const char *dir,
+                 struct cal_sim **s);
 void cal_sim_destroy(struct cal_sim *s);
 
 /* Bytes that rank `rank` of `n_ranks` will hold: weights, optimisers, tapes, buffers, batches, recording; the stimulus apart. Local. */
 size_t cal_sim_bytes(struct cal_graph *g, enum cal_place place, int rank, int n_ranks);
-/* The links of a graph under a placement: [give] *links, *link_of, *edge_of ; returns how many. */
-int cal_sim_links(const struct cal_graph *g, const int *rank_of, struct cal_link **links, int **link_of, int **edge_of);
+/* The links of one rank of n_ranks, in the order of the edges: [give] *links, *edge_of; returns how many. */
+int cal_sim_links(const struct cal_graph *g, enum cal_place place, int rank, int n_ranks, struct cal_link **links, int **edge_of);
+/* The number of the link of an edge between regions one of which is hosted here. */
+int cal_sim_link_of(const struct cal_sim *s, int edge);
+/* Who hosts a region. */
+int cal_sim_rank_of(const struct cal_sim *s, int region);
 
 /* Frames that a recording holds in memory before it writes a block. */
 size_t cal_recording_room(int cols, int batch);
