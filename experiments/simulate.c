@@ -12,7 +12,7 @@
  *   experiment, variant, seed, platform
  *   modules, shards     regions that are not attention, and those that are
  *   ranks, steps, batch, jitter
- *   start_s             from MPI_Init to the first step
+ *   start_s             from MPI_Init to the first step, of the last rank to get there
  *   seconds             from there to the end of the last
  *   seconds_per_step    between the first fifth of the steps and the last step, mean over regions: without filling and draining
  *   steps_per_s, samples_per_s    by that
@@ -22,6 +22,7 @@
  *   ledger              {messages, bytes}: of the whole run, both ends agree
  * Times are simulated ones. Exit codes are those of callosum. */
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,11 +168,11 @@ static void run_rank(void *argument)
     if (!err) {
         times = cal_progress_gather(s);
         err = cal_exchange_settle(s->exchange, &ledger);
-        job->control_messages += cal_control_messages(s->control); /* ranks take turns */
+        job->control_messages += cal_control_messages(s->control);
     }
+    job->start_s = fmax(job->start_s, begin - start); /* ranks take turns */
     if (cal_world_rank(w) == 0) {
         job->err = err;
-        job->start_s = begin - start;
         job->seconds = end - begin;
         job->times = times;
         if (!err)
