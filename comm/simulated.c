@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <mpi.h>
+#include <simgrid/actor.h>
 #include <simgrid/engine.h>
 #include <simgrid/host.h>
 #include <stdio.h>
@@ -30,7 +31,7 @@ double cal_now_s(void)
 void cal_simulated_compute(double seconds)
 {
     if (seconds > 0)
-        smpi_execute(seconds);
+        sg_actor_sleep_for(seconds);
 }
 
 void cal_moved(size_t bytes)

@@ -2,15 +2,16 @@
 #include "comm/internal.h"
 #include "core/clock.h"
 
-/* Block until the request is complete, or something is there that the control word awaits. */
-static void block(MPI_Request *request, int n_awaited, const MPI_Request *awaited)
+/* Block until the request is complete, or something is there that the control word awaits; was it the request? */
+static bool block(struct cal_world *w, MPI_Request *request)
 {
-    MPI_Request any[3] = {*request};
-    int n = 1, which;
+    MPI_Request any[3] = {*request}, awaited[2];
+    int n = 1, which = 0, n_awaited = w->control ? cal_control_awaited(w->control, awaited) : 0;
     for (int i = 0; i < n_awaited; i++)
         if (awaited[i] != *request)
             any[n++] = awaited[i];
     cal_mpi_check(n == 1 ? MPI_Wait(request, MPI_STATUS_IGNORE) : MPI_Waitany(n, any, &which, MPI_STATUS_IGNORE), "message");
+    return which == 0;
 }
 
 /* SMPI leaves the flag of MPI_Test alone where there is no request any more. */
@@ -25,11 +26,7 @@ static bool complete(MPI_Request *request)
 double cal_wait(struct cal_world *w, MPI_Request *request)
 {
     double start = cal_now_s();
-    while (!complete(request)) {
-        MPI_Request awaited[2];
-        block(request, w->control ? cal_control_awaited(w->control, awaited) : 0, awaited);
-        if (w->control)
-            cal_control_poke(w->control); /* may complete what is waited for: an inactive request counts as complete */
-    }
+    while (!complete(request) && !block(w, request))
+        cal_control_poke(w->control); /* may complete what is waited for: an inactive request counts as complete */
     return cal_now_s() - start;
 }
