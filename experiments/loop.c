@@ -181,6 +181,15 @@ static void record(struct turn *t, struct cal_host *h, struct cal_tape *tape, lo
     t->clock[CAL_RECORD] += cal_now_s() - start;
 }
 
+/* A call of a region's that began at start_s is over. */
+static void spent(struct turn *t, double start_s, double *sum_s, long *calls)
+{
+    double seconds = cal_now_s() - start_s;
+    t->clock[CAL_COMPUTE] += seconds;
+    *sum_s += seconds;
+    ++*calls;
+}
+
 /* Receive the drives, compute, send, record: presentation w - lag, if it is one. */
 static void forward(struct turn *t, struct cal_host *h, long w)
 {
@@ -203,7 +212,7 @@ static void forward(struct turn *t, struct cal_host *h, long w)
         h->failed = err != 0;
         note(t, err);
     }
-    t->clock[CAL_COMPUTE] += cal_now_s() - start;
+    spent(t, start, &h->forward_s, &h->forwards);
     for (int i = 0; i < r->n_drives; i++)
         release(t, h->drive_edge[i], drive_number(g, &g->edge[h->drive_edge[i]], w));
     send(t, h, p);
@@ -230,7 +239,7 @@ static void learn(struct turn *t, struct cal_host *h, long w)
         h->learnt++;
         cal_metrics_add(h, metric);
     }
-    t->clock[CAL_COMPUTE] += cal_now_s() - start;
+    spent(t, start, &h->learn_s, &h->learns);
     for (int i = 0; i < r->n_contexts; i++)
         release(t, h->context_edge[i], p);
 }

@@ -157,6 +157,7 @@ static int conclude(struct cal_sim *s, struct cal_progress *p, double seconds, s
     int ranks = cal_world_size(s->world);
     double *all = cal_alloc(3 * (size_t)ranks * sizeof *all);
     cal_world_gather(s->world, mine, 3, all);
+    summary->n_costs = cal_costs_gather(s, &summary->cost);
     struct cal_phase_times *times = cal_progress_gather(s);
     cal_progress_end(p, s, times);
     int err = cal_exchange_settle(s->exchange, &summary->ledger);
@@ -177,6 +178,7 @@ static int conclude(struct cal_sim *s, struct cal_progress *p, double seconds, s
         return err;
     summary->times = times;
     summary->slowest = cal_alloc((size_t)s->experiment->n_phases * sizeof *summary->slowest);
+    summary->shown = cal_alloc((size_t)s->experiment->n_phases * sizeof *summary->shown);
     double wait = 0, total = 0, samples = 0, learning = 0;
     for (int i = 0; i < s->experiment->n_phases; i++) {
         const struct cal_spread *clock = times[i].clock;
@@ -184,6 +186,7 @@ static int conclude(struct cal_sim *s, struct cal_progress *p, double seconds, s
         for (int r = 0; r < s->graph->n_regions; r++)
             learns = learns || s->graph->learns[i][r];
         summary->slowest[i] = cal_progress_hosted(s, times[i].slowest);
+        summary->shown[i] = s->shown[i];
         wait += clock[CAL_WAIT].mean;
         total += clock[CAL_TOTAL].mean;
         if (learns && clock[CAL_TOTAL].mean > 0) {
@@ -239,6 +242,8 @@ static void summary_finish(struct cal_summary *summary, int n_phases)
     cal_free(summary->slowest);
     cal_free(summary->memory_bytes);
     cal_free(summary->resident_bytes);
+    cal_free(summary->shown);
+    cal_free(summary->cost);
     cal_free((void *)summary->times);
 }
 

@@ -52,6 +52,8 @@ struct cal_host {
     size_t n_kept;      /* floats of one */
     struct cal_rep rep; /* what it sends: points at out */
     long learnt;
+    double forward_s, learn_s; /* spent in its calls, in this process */
+    long forwards, learns;
     struct cal_metrics metrics;
     struct cal_recording recording[CAL_VARIABLES_MAX];
     struct cal_recorded *recorded; /* [phase] */

@@ -25,8 +25,9 @@ static void put_phases(struct cal_json *j, const struct cal_experiment *e, const
     for (int p = 0; p < e->n_phases; p++) {
         cal_json_object(j, NULL);
         cal_json_string(j, "name", e->phase[p].name);
+        cal_json_integer(j, "steps", s->shown[p]);
         cal_json_number(j, "seconds", s->times[p].clock[CAL_TOTAL].max);
-        for (int c = 0; c < CAL_TOTAL; c++) {
+        for (int c = 0; c < CAL_CLOCKS; c++) {
             cal_json_object(j, cal_clock_names[c]);
             cal_json_number(j, "min", s->times[p].clock[c].min);
             cal_json_number(j, "mean", s->times[p].clock[c].mean);
@@ -44,6 +45,19 @@ static void put_ranks(struct cal_json *j, const char *key, const double *value, 
     cal_json_array(j, key);
     for (int r = 0; r < ranks; r++)
         cal_json_number(j, NULL, value[r]);
+    cal_json_end(j);
+}
+
+static void put_costs(struct cal_json *j, const struct cal_summary *s)
+{
+    cal_json_object(j, "costs");
+    for (int i = 0; i < s->n_costs; i++) {
+        cal_json_object(j, s->cost[i].group);
+        cal_json_integer(j, "regions", s->cost[i].regions);
+        cal_json_number(j, "forward_s", s->cost[i].forward_s);
+        cal_json_number(j, "learn_s", s->cost[i].learn_s);
+        cal_json_end(j);
+    }
     cal_json_end(j);
 }
 
@@ -73,6 +87,7 @@ int cal_summary_write(const char *dir, const struct cal_experiment *e, const str
         cal_json_integer(&j, "seed", e->seed);
         cal_json_integer(&j, "steps", s->steps);
         cal_json_integer(&j, "ranks", s->ranks);
+        cal_json_integer(&j, "batch", e->batch);
         cal_json_number(&j, "seconds", s->seconds);
         cal_json_number(&j, "samples_per_s", s->samples_per_s);
         cal_json_number(&j, "wait_share", s->wait_share);
@@ -83,6 +98,7 @@ int cal_summary_write(const char *dir, const struct cal_experiment *e, const str
         put_measures(&j, "measures", m);
         put_ledger(&j, s);
         put_phases(&j, e, s);
+        put_costs(&j, s);
         cal_json_string(&j, "version", CAL_VERSION);
         cal_json_end(&j);
         err = cal_file_settle(path, f, cal_json_finish(&j));

@@ -3,6 +3,7 @@
 #define CAL_EXPERIMENTS_SUMMARY_H
 
 #include "analysis/measure.h"
+#include "experiments/costs.h"
 #include "experiments/progress.h"
 
 /* Everything but the measures, gathered while the ranks are still together; by rank 0. */
@@ -16,6 +17,9 @@ struct cal_summary {
     double *memory_bytes, *resident_bytes; /* [own by who gathered] the peaks of each rank: what we asked for, and the system's count */
     const struct cal_phase_times *times;   /* [borrow] */
     char **slowest;                        /* [borrow] a phase each */
+    long *shown;                           /* [borrow] presentations, a phase each */
+    int n_costs;
+    struct cal_cost *cost; /* [borrow] a group of regions each */
 };
 
 /* Write DIR/summary.json under another name and rename it. Local. Errors: CAL_EIO. */
