@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* sum_i word_i x (2 (first + i) + 1) mod 2^64 over the 32-bit patterns of x[n]; positions are taken mod 2^31. A message may be summed in any pieces. */
+/* sum_i word_i x (2 (first + i) + 1) mod 2^64 over the 32-bit patterns of x[n]. A message may be summed in any pieces. */
 uint64_t cal_checksum(const float *x, size_t n, uint32_t first);
 
 #endif

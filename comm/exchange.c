@@ -208,8 +208,17 @@ void cal_exchange_open(struct cal_exchange *x, const struct cal_link_start *star
     }
 }
 
-/* The ledger's sum over one message, in the packed order of its words, wherever the columns lie. */
-static void enter(struct cal_ledger *l, const struct cal_rep *rep)
+/* Enter one message in the ledger. */
+static void enter(struct cal_ledger *l, size_t floats, uint64_t sum)
+{
+    cal_moved(floats * sizeof(float));
+    l->messages++;
+    l->bytes += (int64_t)(floats * sizeof(float));
+    l->checksum += sum;
+}
+
+/* The sum over a message in the packed order of its words, wherever the columns lie. */
+static uint64_t sum_of(const struct cal_rep *rep)
 {
     uint64_t sum = 0;
     size_t position = 0;
@@ -222,10 +231,7 @@ static void enter(struct cal_ledger *l, const struct cal_rep *rep)
         for (size_t b = 0; b < rows; b++, position += cols)
             sum += cal_checksum(rep->data[i] + b * (size_t)rep->ld[i], cols, (uint32_t)position);
     }
-    cal_moved(position * sizeof(float));
-    l->messages++;
-    l->bytes += (int64_t)(position * sizeof(float));
-    l->checksum += sum;
+    return sum;
 }
 
 void cal_exchange_put(struct cal_exchange *x, int link, long k, const struct cal_rep *rep)
@@ -237,15 +243,17 @@ void cal_exchange_put(struct cal_exchange *x, int link, long k, const struct cal
     double start = cal_now_s(), waited = 0;
     if (e->end == DIRECT) {
         e->rep = *rep;
+        enter(&e->sent, e->floats, sum_of(rep));
     } else if (e->end == HELD) {
         CAL_ASSERT(k < e->released + e->n_slots);
         cal_rep_pack_all(rep, e->slot[k % e->n_slots]);
+        enter(&e->sent, e->floats, cal_checksum(e->slot[k % e->n_slots], e->floats, 0));
     } else {
         waited = cal_wait(x->world, &e->request[k % 2]);
         cal_rep_pack_all(rep, e->out[k % 2]);
         cal_mpi_check(MPI_Start(&e->request[k % 2]), "send");
+        enter(&e->sent, e->floats, cal_checksum(e->out[k % 2], e->floats, 0)); /* while it travels */
     }
-    enter(&e->sent, rep);
     e->next_put++;
     x->wait_s += waited;
     x->transfer_s += cal_now_s() - start - waited;
@@ -274,7 +282,7 @@ const struct cal_rep *cal_exchange_take(struct cal_exchange *x, int link, long k
     if (e->end != DIRECT)
         cal_rep_point(&e->rep, e->slot[k % e->n_slots]);
     e->rep.presentation = e->first + k;
-    enter(&e->received, &e->rep);
+    enter(&e->received, e->floats, e->end == DIRECT ? sum_of(&e->rep) : cal_checksum(e->slot[k % e->n_slots], e->floats, 0));
     e->next_take++;
     x->transfer_s += cal_now_s() - start;
     return &e->rep;

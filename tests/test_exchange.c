@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "comm/checksum.h"
 #include "comm/exchange.h"
 #include "core/err.h"
 #include "core/mem.h"
@@ -151,6 +152,30 @@ static void ring_with_delay_four(void **state)
     check(&f, &sum);
 }
 
+/* The sum is what its header says, at any length and start, and of pieces. */
+static void checksum_by_its_definition(void **state)
+{
+    (void)state;
+    enum { N = 1100 };
+    float x[N];
+    struct cal_rng key = cal_rng_key(5, CAL_STREAM_TEST, 0, 0, 0);
+    cal_rng_normal_fill(&key, 0, x, N);
+    bool good = true;
+    for (size_t n = 0; n < N; n += 1 + n / 9) {
+        uint32_t first = (uint32_t)(n * 7919);
+        uint64_t slow = 0;
+        for (size_t i = 0; i < n; i++) {
+            uint32_t word;
+            memcpy(&word, x + i, sizeof word);
+            slow += word * (2 * ((uint64_t)first + i) + 1);
+        }
+        size_t cut = n / 3;
+        good = good && cal_checksum(x, n, first) == slow;
+        good = good && cal_checksum(x, cut, first) + cal_checksum(x + cut, n - cut, first + (uint32_t)cut) == slow;
+    }
+    assert_all_true(good);
+}
+
 /* The checksum of the ledger depends on what was sent, not on where the ends were. */
 static void checksum_is_the_same_anywhere(void **state)
 {
@@ -279,10 +304,15 @@ static void flight_is_saved_and_restored(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(star_there_and_back),  cmocka_unit_test(chain_with_delays),
-        cmocka_unit_test(ring_with_delay_four), cmocka_unit_test(checksum_is_the_same_anywhere),
-        cmocka_unit_test(large_messages),       cmocka_unit_test(sizes_that_differ_are_refused),
-        cmocka_unit_test(abandon_and_go_on),    cmocka_unit_test(flight_is_saved_and_restored),
+        cmocka_unit_test(checksum_by_its_definition),
+        cmocka_unit_test(star_there_and_back),
+        cmocka_unit_test(chain_with_delays),
+        cmocka_unit_test(ring_with_delay_four),
+        cmocka_unit_test(checksum_is_the_same_anywhere),
+        cmocka_unit_test(large_messages),
+        cmocka_unit_test(sizes_that_differ_are_refused),
+        cmocka_unit_test(abandon_and_go_on),
+        cmocka_unit_test(flight_is_saved_and_restored),
     };
     return test_mpi_main(argc, argv, tests, sizeof tests / sizeof *tests);
 }
