@@ -3,7 +3,7 @@
 #
 # The fenced blocks of a page run in order in one shell, in a scratch folder that shows the tree and keeps what is written:
 #   ```sh         as it stands
-#   ```sh long    with every `./run` of an experiment cut to a few steps
+#   ```sh long    with every `./run` of an experiment cut to a few steps, and every study to a few modules
 #   ```sh skip    not at all: needs a cluster, the network, or a free afternoon
 #   ```python     by the same Python as ./run
 set -eu
@@ -15,11 +15,14 @@ export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 # The page's commands as one script.
 commands_of()
 {
-    awk -v short='--set phases.train.steps=20 --set phases.probe.steps=2' '
+    awk -v short='--set phases.train.steps=20 --set phases.probe.steps=2' -v few='--steps 4 --repeat 1' -v simulator="$([ -x "$root/build/callosum-simulate" ] && echo yes)" '
         /^```sh/ && !inside {inside = $2 == "skip" ? "skip" : "sh"; long = $2 == "long"; next}
         /^```python/ && !inside {inside = "python"; print "$CALLOSUM_PYTHON - <<\"END_OF_PYTHON\""; next}
         /^```/ {if (inside == "python") print "END_OF_PYTHON"; inside = inside ? "" : "text"; next}
         inside == "sh" && long && /^\.\/run (demo|compare|[^ ]*\.yaml)/ {sub(/ *(#.*)?$/, " " short)}
+        inside == "sh" && /--simulate/ && !simulator {print ": built without SimGrid"; next}
+        inside == "sh" && long && /^\.\/run scale/ {sub(/--modules [0-9,]+/, "--modules 1,2"); sub(/--per-shard [0-9]+/, "--per-shard 2")
+            sub(/--simulate [0-9,]+/, "--simulate 4"); sub(/ *(#.*)?$/, " " few)}
         inside == "sh" || inside == "python" {print}' "$1"
 }
 

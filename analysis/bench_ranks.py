@@ -1,0 +1,49 @@
+"""What more ranks than cores cost: the patch experiment's 64 units as 32 regions in 33 processes, against as 2 regions in 3, and as 32 regions in 2.
+
+usage: ./run bench, which calls it
+
+Every step does the same work on the same samples, but for the stimulus, which every process that sees it makes for itself. So the ratio of steps a second stands twice: as it is,
+and with the stimulus set apart, which takes (processes that see it) x (what one batch takes in the run with 3 processes) / 2 of each step on 2 cores. Each is the best of three, in turns.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+UNITS, STEPS, TURNS, CORES = 64, 100, 3, 2
+# regions, options, processes that make a stimulus
+CASES = {"3 ranks": (2, [], 2), "33 ranks": (32, [], 32), "32 regions on 2 ranks": (32, ["--ranks", "2"], 2)}
+
+
+def run(regions, options):
+    """Seconds of a step, and of a batch of the stimulus where one is made."""
+    with tempfile.TemporaryDirectory() as out:
+        settings = [f"regions.V.count={regions}", f"regions.V.units={UNITS // regions}", f"phases={{train: {{steps: {STEPS}, learn: all}}}}", "checkpoint.every=0"]
+        command = [os.path.join(ROOT, "run"), os.path.join(ROOT, "experiments", "bhn-patches.yaml"), "--variant", "minimax", "--out", out, *options]
+        subprocess.run(command + [word for setting in settings for word in ("--set", setting)], check=True, stdout=subprocess.DEVNULL)
+        with open(os.path.join(out, "minimax", "seed-1", "summary.json"), encoding="utf-8") as file:
+            summary = json.load(file)
+    return summary["batch"] / summary["samples_per_s"], summary["phases"][0]["stimulus"]["max"] / STEPS
+
+
+def main(arguments):
+    if not arguments or int(arguments[0]) < CORES:
+        print(f"more ranks than cores: skipped, needs {CORES} cores")
+        return
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])  # what we start has no more, however many there are
+    best = {name: (float("inf"), float("inf")) for name in CASES}
+    for _ in range(TURNS):
+        for name, (regions, options, _) in CASES.items():
+            best[name] = min(best[name], run(regions, options))
+    base, batch = best["3 ranks"]
+    apart = lambda name: best[name][0] - CASES[name][2] * batch / CORES
+    for name, (seconds, _) in best.items():
+        line = f"more ranks than cores, {name:21}, {CORES} cores: {1e3 * seconds:6.1f} ms a step"
+        print(line + (f", {base / seconds:.2f} of the work a second of 3 ranks, {apart('3 ranks') / apart(name):.2f} without the stimulus" if name != "3 ranks" else ""), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
