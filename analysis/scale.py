@@ -24,7 +24,7 @@ from scale_runs import CALLOSUM, CLOCKS, SPREAD, BadStudy, add_efficiency, find_
 COLUMNS = [
     "source", "mode", "modules", "ranks", "module_ranks", "shards", "cores", "oversubscribed", "repeats", "steps_per_s", "steps_per_s_min", "steps_per_s_max", "samples_per_s",
     "work_per_s", "efficiency", "step_ms", *(f"{clock}_ms_{of}" for clock in CLOCKS for of in SPREAD), "slowest", "bytes_per_step", "messages_per_step",
-    "memory_max_bytes", "resident_max_bytes", "start_s",
+    "memory_max_bytes", "resident_max_bytes", "start_s", "platform", "jitter",
 ]
 class Parser(argparse.ArgumentParser):
     def error(self, message):

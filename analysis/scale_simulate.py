@@ -126,6 +126,7 @@ def simulated_row(result, source, costs, module):
         "source": source, "mode": "weak", "modules": result["modules"], "ranks": result["ranks"], "module_ranks": result["modules"], "shards": result["shards"], "cores": "",
         "oversubscribed": "no", "repeats": 1, "steps_per_s": result["steps_per_s"], "samples_per_s": result["samples_per_s"], "slowest": slowest,
         "work_per_s": result["samples_per_s"] * result["modules"], "step_ms": 1e3 * result["seconds_per_step"], **times, "jitter": result["jitter"],
+        "platform": os.path.splitext(os.path.basename(result["platform"]))[0],
         "bytes_per_step": result["bytes_per_step"], "messages_per_step": result["messages_per_step"], "start_s": result["start_s"],
     }
 
@@ -169,7 +170,7 @@ def on_paper(row, costs, module, group, delay, platform):
 
 def model_row(row, seconds):
     """A row with a speed and nothing else."""
-    kept = {name: row[name] for name in ("mode", "modules", "ranks", "module_ranks", "shards", "cores", "oversubscribed", "slowest", "bytes_per_step", "messages_per_step", "jitter")}
+    kept = {name: row[name] for name in ("mode", "modules", "ranks", "module_ranks", "shards", "cores", "oversubscribed", "slowest", "bytes_per_step", "messages_per_step", "platform", "jitter")}
     batch = row["samples_per_s"] / row["steps_per_s"]
     return {**kept, "source": "model", "repeats": 1, "steps_per_s": 1 / seconds, "samples_per_s": batch / seconds, "work_per_s": batch * row["modules"] / seconds, "step_ms": 1e3 * seconds}
 

@@ -135,6 +135,7 @@ class Scale(unittest.TestCase):
         self.assertEqual([(line["modules"], line["ranks"]) for line in rows[2:5]], [("1", "2"), ("4", "5"), ("16", "17")])
         self.assertEqual(float(rows[4]["bytes_per_step"]), 16 * 4 * (2 * 16 * 2 + 16 * 2 + 2))
         self.assertEqual([rows[i]["efficiency"] for i in (2, 5)], ["1", "1"])
+        self.assertEqual([(line["platform"], line["jitter"]) for line in rows[:5]], [("", ""), ("node", "0"), *[("infiniband-100g", j) for j in ("0", "0.05", "0.05")]])
         for line in rows[2:5]:
             self.assertGreater(float(line["compute_ms_min"]), 0)
         self.assertIn("validation: 1 module on 2 ranks, measured", output)
