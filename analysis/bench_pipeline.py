@@ -3,8 +3,8 @@
 usage: ./run bench, which calls it with the number of cores
 
 The second stage works on what the first one sent a step ago, so both work all the time; the bits are those of the single process. Batches a second in pairs of runs, in
-turns, for the machine may be shared: the median pair, and the lowest and highest ratio. 2 would be ideal; both processes make the stimulus, and a chain takes a step to
-fill.
+turns, for the machine may be shared: the median pair, and the lowest and highest ratio. 2 would be ideal; the second process looks at a map that it has
+to fetch first, 9 products a value and map: the more maps, the less that weighs.
 """
 
 import json
@@ -19,7 +19,7 @@ import numpy as np
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BATCH, PAIRS = 128, 5
-SHAPES = ((16, 32, 100), (32, 16, 150), (64, 16, 60))  # maps in and out, side, steps
+SHAPES = ((16, 32, 100), (32, 16, 150), (64, 16, 60), (128, 8, 80))  # maps in and out, side, steps
 
 
 def write_experiment(folder, maps, side, steps):
