@@ -68,18 +68,16 @@ static double leaky(double z)
 /* The predictor's guess of unit u, number `at` of the attention's own, from a row of codes, in float64. */
 static double guess(const struct cal_attention *a, int u, int at, const double *y1)
 {
-    const struct cal_bank *k = &a->bank;
-    const struct cal_sparse *few = &a->sparse;
-    bool sparse = few->units > 0;
-    int hidden = sparse ? few->hidden : k->hidden, reads = sparse ? few->reads : U;
-    double g = (double)(sparse ? few->b2 : k->b2)[at];
-    for (int h = at * hidden; h < (at + 1) * hidden; h++) {
-        double z = (double)(sparse ? few->b1 : k->b1)[h];
-        for (int i = 0; i < reads; i++) {
-            int v = sparse ? (int)few->read[at * reads + i] : i;
-            z += v == u ? 0 : (double)(sparse ? few->w1 : k->w1)[h * reads + i] * y1[v];
+    const long *read = a->sparse.read;
+    const struct cal_bank *k = read ? &a->sparse.bank : &a->bank;
+    double g = (double)k->b2[at];
+    for (int h = at * k->hidden; h < (at + 1) * k->hidden; h++) {
+        double z = (double)k->b1[h];
+        for (int i = 0; i < k->inputs; i++) {
+            int v = read ? (int)read[at * k->inputs + i] : i;
+            z += v == u ? 0 : (double)k->w1[h * k->inputs + i] * y1[v];
         }
-        g += (double)(sparse ? few->w2 : k->w2)[h] * leaky(z);
+        g += (double)k->w2[h] * leaky(z);
     }
     return g;
 }
@@ -231,8 +229,8 @@ static void test_reads(void **state)
         assert_int_equal(star_create(&s, &setup), CAL_OK);
         const struct cal_sparse *k = &((const struct cal_attention *)s.attention)->sparse;
         int reads = fan_in < 9 ? (int)fan_in : 9, region = 1;
-        assert_int_equal(k->units, 8);
-        assert_int_equal(k->reads, reads);
+        assert_int_equal(k->bank.units, 8);
+        assert_int_equal(k->bank.inputs, reads);
         for (int at = 0; at < 8; at++) {
             int u = at + 2, neighbours = 0;
             while (u >= s.codes[region].unit_offset + setup.units[region])

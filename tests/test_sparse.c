@@ -45,8 +45,8 @@ static void net_init(struct net *net, int units, int reads, int hidden, int pitc
         for (int i = 0; i < reads; i++)
             net->k.read[u * reads + i] = (u + 2 * i + i * i % 3) % INPUTS;
     cal_sparse_init(&net->k, 6, 1, 3, reads + 2);
-    draw(net->k.b1, (size_t)(units * hidden), 1);
-    draw(net->k.b2, (size_t)units, 2);
+    draw(net->k.bank.b1, (size_t)(units * hidden), 1);
+    draw(net->k.bank.b2, (size_t)units, 2);
 }
 
 static void net_finish(struct net *net)
@@ -86,13 +86,13 @@ static void loops_are_their_twins(void **state)
         expect_close(y, y_twin, n);
         expect_close(fast.tape.hidden, slow.tape.hidden, uh * (size_t)pitch);
         memcpy(fast.tape.hidden, slow.tape.hidden, uh * (size_t)pitch * sizeof *x); /* the same side of every kink */
-        cal_sparse_back(&fast.k, pitch, x, fast.k.w2, dy, fast.tape.hidden);
-        cal_sparse_back_twin(&slow.k, pitch, x, slow.k.w2, dy, slow.tape.hidden);
+        cal_sparse_back(&fast.k, pitch, x, fast.k.bank.w2, dy, fast.tape.hidden);
+        cal_sparse_back_twin(&slow.k, pitch, x, slow.k.bank.w2, dy, slow.tape.hidden);
         expect_close(fast.tape.hidden, slow.tape.hidden, uh * (size_t)pitch);
-        expect_close(fast.k.g_w1, slow.k.g_w1, uh * (size_t)reads);
-        expect_close(fast.k.g_b1, slow.k.g_b1, uh);
-        expect_close(fast.k.g_w2, slow.k.g_w2, uh);
-        expect_close(fast.k.g_b2, slow.k.g_b2, (size_t)units);
+        expect_close(fast.k.bank.g_w1, slow.k.bank.g_w1, uh * (size_t)reads);
+        expect_close(fast.k.bank.g_b1, slow.k.bank.g_b1, uh);
+        expect_close(fast.k.bank.g_w2, slow.k.bank.g_w2, uh);
+        expect_close(fast.k.bank.g_b2, slow.k.bank.g_b2, (size_t)units);
         cal_free(x);
         cal_free(dy);
         net_finish(&fast);
@@ -121,10 +121,10 @@ static void reading_all_is_a_bank(void **state)
     for (int i = 0; i < U * INPUTS; i++)
         net.k.read[i] = i % INPUTS;
     cal_bank_init(&bank, 1, 1, 0);
-    memcpy(net.k.w1, bank.w1, U * H * INPUTS * sizeof(float));
-    memcpy(net.k.w2, bank.w2, U * H * sizeof(float));
-    memcpy(bank.b1, net.k.b1, U * H * sizeof(float));
-    memcpy(bank.b2, net.k.b2, U * sizeof(float));
+    memcpy(net.k.bank.w1, bank.w1, U * H * INPUTS * sizeof(float));
+    memcpy(net.k.bank.w2, bank.w2, U * H * sizeof(float));
+    memcpy(bank.b1, net.k.bank.b1, U * H * sizeof(float));
+    memcpy(bank.b2, net.k.bank.b2, U * sizeof(float));
     float x[INPUTS * P], y[U * P], y_bank[P * U], turned[U * P];
     draw(x, INPUTS * P, 3);
     cal_transpose(INPUTS, P, x, P, tape.x, INPUTS);
@@ -134,8 +134,8 @@ static void reading_all_is_a_bank(void **state)
     expect_close(y, turned, U * P);
     cal_sparse_backward(&net.k, &net.tape, P, x, y); /* any gradient will do */
     cal_bank_backward(&bank, &tape, P, y_bank);
-    expect_close(net.k.g_w1, bank.g_w1, U * H * INPUTS);
-    expect_close(net.k.g_w2, bank.g_w2, U * H);
+    expect_close(net.k.bank.g_w1, bank.g_w1, U * H * INPUTS);
+    expect_close(net.k.bank.g_w2, bank.g_w2, U * H);
     cal_layout_finish(&layout);
     cal_layout_finish(&on_tape);
     net_finish(&net);

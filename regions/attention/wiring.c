@@ -62,7 +62,7 @@ static void draw_reads(const struct cal_attention *a, const struct cal_port *por
 {
     struct cal_rng rng =
         cal_rng_key(a->base.seed, CAL_STREAM_WIRING, (uint32_t)a->base.share.hub, 0, 1 + (uint64_t)(port->unit_offset + u));
-    int n = a->sparse.reads, neighbours = port->units - 1, near = neighbours < n ? neighbours : n;
+    int n = a->sparse.bank.inputs, neighbours = port->units - 1, near = neighbours < n ? neighbours : n;
     for (int i = 0; i < near; i++)
         read[i] = first + beside(near < neighbours ? cal_rng_permute(&rng, (uint32_t)i, (uint32_t)neighbours) : (uint32_t)i, u, 1);
     for (int i = near; i < n; i++)
@@ -75,7 +75,7 @@ void cal_attention_draw_reads(const struct cal_attention *a, long *read)
     int first = 0;
     for (int i = 0; i < a->base.n_drives; i++) {
         const struct cal_port *port = &a->base.drive[i];
-        for (int u = 0; u < port->units && !port->far; u++, read += a->sparse.reads)
+        for (int u = 0; u < port->units && !port->far; u++, read += a->sparse.bank.inputs)
             draw_reads(a, port, first, u, read);
         first += port->units;
     }

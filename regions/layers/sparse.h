@@ -10,12 +10,11 @@
 
 #include "core/layout.h"
 #include "core/optim.h"
+#include "regions/layers/bank.h"
 
 struct cal_sparse {
-    int units, reads, hidden;         /* U, K, H */
-    long *read;                       /* (U,K) numbers of the inputs; the owner's to draw, saved with the weights */
-    float *w1, *b1, *w2, *b2;         /* (U,H,K), (U,H), (U,H), (U) */
-    float *g_w1, *g_b1, *g_w2, *g_b2; /* their gradients */
+    struct cal_bank bank; /* U units of H hidden values, whose inputs are their K reads: w1 is (U,H,K) */
+    long *read;           /* (U,K) numbers of the inputs; the owner's to draw, saved with the weights */
 };
 
 /* What the gradient needs of one forward pass, the input apart. */
@@ -24,7 +23,7 @@ struct cal_sparse_tape {
     float *w2;     /* (U,H) as they were */
 };
 
-/* Declare weights, their gradients and moments: "w1", "w1.g" and so on, and "read". */
+/* Declare "read", and a bank's weights, gradients and moments. */
 void cal_sparse_declare(struct cal_sparse *k, int units, int reads, int hidden, struct cal_layout *l, struct cal_optim *o);
 void cal_sparse_declare_tape(const struct cal_sparse *k, struct cal_sparse_tape *t, int pitch, struct cal_layout *l);
 /* Xavier-normal weights, as a bank's; biases are left 0. `first`: number of the first unit among all that share the owner's draws; `room`, at

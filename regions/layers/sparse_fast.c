@@ -74,18 +74,18 @@ static void read_one(int reads, int pitch, const float *restrict x, const long *
 
 void cal_sparse_read(const struct cal_sparse *k, int pitch, const float *x, float *restrict hidden, float *restrict y)
 {
-    size_t p = (size_t)pitch, n = (size_t)k->hidden, reads = (size_t)k->reads;
-    for (size_t u = 0; u < (size_t)k->units; u++) {
+    size_t p = (size_t)pitch, n = (size_t)k->bank.hidden, reads = (size_t)k->bank.inputs;
+    for (size_t u = 0; u < (size_t)k->bank.units; u++) {
         const long *read = k->read + u * reads;
-        const float *w1 = k->w1 + u * n * reads, *b1 = k->b1 + u * n, *w2 = k->w2 + u * n;
+        const float *w1 = k->bank.w1 + u * n * reads, *b1 = k->bank.b1 + u * n, *w2 = k->bank.w2 + u * n;
         float *restrict activity = hidden + u * n * p, *restrict out = y + u * p;
         size_t h = 0;
         for (; h + TILE <= n; h += TILE)
-            read_tile(k->reads, pitch, x, read, w1 + h * reads, b1 + h, activity + h * p);
+            read_tile(k->bank.inputs, pitch, x, read, w1 + h * reads, b1 + h, activity + h * p);
         for (; h < n; h++)
-            read_one(k->reads, pitch, x, read, w1 + h * reads, b1[h], activity + h * p);
+            read_one(k->bank.inputs, pitch, x, read, w1 + h * reads, b1[h], activity + h * p);
         for (int b = 0; b < pitch; b++)
-            out[b] = k->b2[u];
+            out[b] = k->bank.b2[u];
         for (h = 0; h < n; h++)
             for (int b = 0; b < pitch; b++)
                 out[b] += w2[h] * activity[h * p + (size_t)b];
@@ -146,21 +146,21 @@ static void back_one(int reads, int pitch, const float *restrict x, const long *
 
 void cal_sparse_back(struct cal_sparse *k, int pitch, const float *x, const float *w2, const float *dy, float *restrict hidden)
 {
-    size_t p = (size_t)pitch, n = (size_t)k->hidden, reads = (size_t)k->reads;
-    for (size_t u = 0; u < (size_t)k->units; u++) {
+    size_t p = (size_t)pitch, n = (size_t)k->bank.hidden, reads = (size_t)k->bank.inputs;
+    for (size_t u = 0; u < (size_t)k->bank.units; u++) {
         const long *read = k->read + u * reads;
         const float *restrict d = dy + u * p;
-        float *dz = hidden + u * n * p, *g_w1 = k->g_w1 + u * n * reads, sum[LANES] = {0};
+        float *dz = hidden + u * n * p, *g_w1 = k->bank.g_w1 + u * n * reads, sum[LANES] = {0};
         for (int b = 0; b < pitch; b += LANES)
             for (int l = 0; l < LANES; l++)
                 sum[l] += d[b + l];
-        k->g_b2[u] = total(sum);
+        k->bank.g_b2[u] = total(sum);
         size_t h = 0;
         for (; h < n; h++)
-            back_hidden(pitch, w2[u * n + h], d, dz + h * p, &k->g_b1[u * n + h], &k->g_w2[u * n + h]);
+            back_hidden(pitch, w2[u * n + h], d, dz + h * p, &k->bank.g_b1[u * n + h], &k->bank.g_w2[u * n + h]);
         for (h = 0; h + TILE <= n; h += TILE)
-            back_tile(k->reads, pitch, x, read, dz + h * p, g_w1 + h * reads);
+            back_tile(k->bank.inputs, pitch, x, read, dz + h * p, g_w1 + h * reads);
         for (; h < n; h++)
-            back_one(k->reads, pitch, x, read, dz + h * p, g_w1 + h * reads);
+            back_one(k->bank.inputs, pitch, x, read, dz + h * p, g_w1 + h * reads);
     }
 }
