@@ -4,13 +4,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "core/kernels.h"
-#include "tests/net.h"
+#include "tests/net_reference.h"
 
 enum { BODY = 1 << CAL_NET_BODY, HEAD = 1 << CAL_NET_HEAD, STATISTICS = 1 << CAL_NET_STATISTICS, B = 6, CLASSES = 3, SIDE = 8 };
 
@@ -19,13 +18,6 @@ static void one(struct net_chain *c, struct net_world *w, const char *parameters
     net_world_init(w, B, 2, SIDE, CLASSES);
     assert_int_equal(net_create(c, w, &cal_backprop_ops, 1, &parameters), CAL_OK);
     net_roughen(c->region[0]);
-}
-
-static void done(struct net_chain *c, struct net_world *w)
-{
-    net_destroy(c);
-    net_world_finish(w);
-    assert_int_equal(cal_mem_now_bytes(), 0);
 }
 
 /* Loss and gradients are those of the definition in float64, down to the first stage's. */
@@ -40,21 +32,9 @@ static void test_gradients(void **state)
     for (int i = 0; i < 3; i++) {
         struct net_chain c;
         struct net_world w;
-        struct net_reference f;
-        double largest;
         one(&c, &w, settings[i]);
-        net_reference_init(&f, &c, 0);
-        assert_int_equal(net_train(&c, 0, ~0u), CAL_OK);
-        double loss = net_reference_loss(&f);
-        if (fabs(c.metric[0][0] - loss) > 1e-5 * loss)
-            fail_msg("setting %d: loss %.9g, expected %.9g", i, c.metric[0][0], loss);
-        assert_true(c.metric[0][1] == (double)f.right / B);
-        double error = net_gradient_error(&f, &largest);
-        assert_true(largest > 1e-2);
-        if (error > 1e-4)
-            fail_msg("setting %d: gradient off by %g of the largest, %g", i, error, largest);
-        net_reference_finish(&f);
-        done(&c, &w);
+        net_check_gradients(&c, i);
+        net_done(&c, &w);
     }
 }
 
@@ -85,42 +65,33 @@ static void test_variables(void **state)
                 fail_msg("%s[%d]: %.9g, expected %.9g", name[k], j, (double)got[j], expected[k][j]);
     }
     net_reference_finish(&f);
-    done(&c, &w);
+    net_done(&c, &w);
 }
 
 /* A presentation learnt after the weights have moved has the gradient of the weights that it was seen with, through every stage. */
 static void test_late_gradient(void **state)
 {
     (void)state;
-    const char *const names[] = {"w1.g", "gamma1.g", "beta1.g", "w2.g", "gamma2.g", "beta2.g", "head.w.g", "head.b.g"};
-    float *kept[8] = {NULL};
+    float *gradients[2];
+    size_t n[2];
     for (int late = 0; late < 2; late++) {
         struct net_chain c;
         struct net_world w;
         struct cal_step s = net_step(0, ~0u);
-        size_t n;
         one(&c, &w, "{stages: [3p, 4], classes: 3, beta: 0.5}");
         assert_int_equal(net_forward(&c, &s), CAL_OK);
-        for (int k = 0; late && k < c.region[0]->layout.n; k++) {
-            const struct cal_array *a = &c.region[0]->layout.arrays[k];
-            float *x = cal_array_data(a);
-            for (size_t i = 0; a->role == CAL_STATE && i < cal_array_count(a); i++)
-                x[i] = 3 - 2 * x[i];
-        }
+        if (late)
+            net_disturb(c.region[0]);
         assert_int_equal(net_learn(&c), CAL_OK);
-        for (int k = 0; k < 8; k++) {
-            float *g = net_array(c.region[0], names[k], &n);
-            if (late)
-                assert_memory_equal(g, kept[k], n * sizeof *g);
-            else {
-                kept[k] = malloc(n * sizeof *g);
-                memcpy(kept[k], g, n * sizeof *g);
-            }
-        }
-        done(&c, &w);
+        gradients[late] = net_gradients(c.region[0], &n[late]);
+        net_destroy(&c);
+        net_world_finish(&w);
     }
-    for (int k = 0; k < 8; k++)
-        free(kept[k]);
+    assert_int_equal(n[0], n[1]);
+    assert_memory_equal(gradients[0], gradients[1], n[0] * sizeof(float));
+    cal_free(gradients[0]);
+    cal_free(gradients[1]);
+    assert_int_equal(cal_mem_now_bytes(), 0);
 }
 
 /* What does not learn stays as it was, to the last bit: the body of all stages, the head, the statistics. */
@@ -151,7 +122,7 @@ static void test_parts(void **state)
             at += cal_array_bytes(a);
         }
         cal_free(before);
-        done(&c, &w);
+        net_done(&c, &w);
     }
 }
 
@@ -178,7 +149,7 @@ static void test_one_stage_is_a_stage(void **state)
     cal_free(a);
     cal_free(b);
     net_destroy(&local);
-    done(&whole, &w);
+    net_done(&whole, &w);
 }
 
 /* It fits what it sees, and better than its head does on a body that is left at random. */
@@ -194,7 +165,7 @@ static void test_learns(void **state)
             assert_int_equal(net_train(&c, p, whole ? ~0u : (unsigned)(HEAD | STATISTICS)), CAL_OK);
         loss[whole] = c.metric[0][0];
         assert_true(!whole || c.metric[0][1] == 1);
-        done(&c, &w);
+        net_done(&c, &w);
     }
     assert_true(loss[1] < 0.5 * loss[0] && loss[1] < 0.2 * log(CLASSES));
 }
@@ -223,7 +194,7 @@ static void test_refusals(void **state)
         cal_params_finish(cal_backprop_ops.params, &c.params[0]);
         cal_region_destroy(c.region[0]);
     }
-    done(&(struct net_chain){.n = 0}, &w);
+    net_done(&(struct net_chain){.n = 0}, &w);
 }
 
 int main(void)

@@ -4,13 +4,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "core/kernels.h"
-#include "tests/net.h"
+#include "tests/net_reference.h"
 
 enum { BODY = 1 << CAL_NET_BODY, HEAD = 1 << CAL_NET_HEAD, STATISTICS = 1 << CAL_NET_STATISTICS, B = 6, CLASSES = 3 };
 
@@ -34,13 +33,6 @@ static void one(struct net_chain *c, struct net_world *w, const char *parameters
     net_roughen(c->region[0]);
 }
 
-static void done(struct net_chain *c, struct net_world *w)
-{
-    net_destroy(c);
-    net_world_finish(w);
-    assert_int_equal(cal_mem_now_bytes(), 0);
-}
-
 /* The loss and its gradients are those of the definition in float64. With rate 0 the weights stay where they were. */
 static void test_gradients(void **state)
 {
@@ -48,22 +40,10 @@ static void test_gradients(void **state)
     for (int i = 0; i < SETTINGS; i++) {
         struct net_chain c;
         struct net_world w;
-        struct net_reference f;
-        double largest;
         one(&c, &w, settings[i]);
-        net_reference_init(&f, &c, 0);
-        assert_int_equal(net_train(&c, 0, ~0u), CAL_OK);
-        double loss = net_reference_loss(&f);
-        if (fabs(c.metric[0][0] - loss) > 1e-5 * loss)
-            fail_msg("setting %d: loss %.9g, expected %.9g", i, c.metric[0][0], loss);
-        assert_true(c.metric[0][1] == (double)f.right / B);
+        net_check_gradients(&c, i);
         assert_in_range((long)(1e6 * c.metric[0][2]), 1, 999999);
-        double error = net_gradient_error(&f, &largest);
-        assert_true(largest > 1e-2);
-        if (error > 1e-4)
-            fail_msg("setting %d: gradient off by %g of the largest, %g", i, error, largest);
-        net_reference_finish(&f);
-        done(&c, &w);
+        net_done(&c, &w);
     }
 }
 
@@ -109,7 +89,7 @@ static void test_forward(void **state)
             assert_near(got, expected[k], n, name[k]);
         }
         net_reference_finish(&f);
-        done(&c, &w);
+        net_done(&c, &w);
     }
 }
 
@@ -154,7 +134,7 @@ static void test_parts(void **state)
         }
         assert_int_equal(at - before, bytes);
         cal_free(before);
-        done(&c, &w);
+        net_done(&c, &w);
     }
 }
 
@@ -179,56 +159,43 @@ static void test_statistics(void **state)
         assert_true(fabs((double)net->block[0].run_variance[i] - variance) < 1e-5);
         assert_true(fabsf(t->block[0].variance[i] - 1) > 1e-2f); /* or the check above says nothing */
     }
-    done(&c, &w);
+    net_done(&c, &w);
 }
 
 /* A presentation learnt late, after others have been seen and all weights have moved, has the gradient of the weights that it was seen with. */
 static void test_late_gradient(void **state)
 {
     (void)state;
-    const char *const parameters = "{channels: 3, pool: 2, classes: 3, head: 2, boxes: true, beta: 0.5}";
-    float *kept[10] = {NULL};
+    float *gradients[2];
+    size_t n[2];
     for (int late = 0; late < 2; late++) {
         struct net_chain c;
         struct net_world w;
-        struct cal_tape first;
         struct cal_step s = net_step(0, ~0u);
-        size_t n;
-        one(&c, &w, parameters);
+        one(&c, &w, "{channels: 3, pool: 2, classes: 3, head: 2, boxes: true, beta: 0.5}");
         assert_int_equal(net_forward(&c, &s), CAL_OK);
-        first = c.tape[0];
         if (late) {
+            struct cal_tape first = c.tape[0];
             cal_tape_init(&c.tape[0], c.region[0]);
             net_draw(w.image, B * 2 * 8 * 8, 77, 0, 2);
             for (long p = 1; p < 3; p++) {
                 s = net_step(p, ~0u);
                 assert_int_equal(net_forward(&c, &s), CAL_OK);
             }
-            for (int k = 0; k < c.region[0]->layout.n; k++) {
-                const struct cal_array *a = &c.region[0]->layout.arrays[k];
-                float *x = cal_array_data(a);
-                for (size_t i = 0; a->role == CAL_STATE && i < cal_array_count(a); i++)
-                    x[i] = 3 - 2 * x[i];
-            }
+            net_disturb(c.region[0]);
             cal_tape_finish(&c.tape[0]);
             c.tape[0] = first;
         }
         assert_int_equal(net_learn(&c), CAL_OK);
-        const char *const names[] = {"w.g",         "gamma.g",  "beta.g",   "w.head.g", "gamma.head.g",
-                                     "beta.head.g", "head.w.g", "head.b.g", "box.w.g",  "box.b.g"};
-        for (int k = 0; k < 10; k++) {
-            float *g = net_array(c.region[0], names[k], &n);
-            if (late)
-                assert_memory_equal(g, kept[k], n * sizeof *g);
-            else {
-                kept[k] = malloc(n * sizeof *g);
-                memcpy(kept[k], g, n * sizeof *g);
-            }
-        }
-        done(&c, &w);
+        gradients[late] = net_gradients(c.region[0], &n[late]);
+        net_destroy(&c);
+        net_world_finish(&w);
     }
-    for (int k = 0; k < 10; k++)
-        free(kept[k]);
+    assert_int_equal(n[0], n[1]);
+    assert_memory_equal(gradients[0], gradients[1], n[0] * sizeof(float));
+    cal_free(gradients[0]);
+    cal_free(gradients[1]);
+    assert_int_equal(cal_mem_now_bytes(), 0);
 }
 
 /* State is all there is: put into a region of another seed, it goes on with the same bits. */
@@ -259,7 +226,7 @@ static void test_continuation(void **state)
     cal_free(b);
     net_destroy(&other);
     net_world_finish(&unused);
-    done(&c, &w);
+    net_done(&c, &w);
 }
 
 /* Weights as He et al. draw them, the head's within its bounds, boxes guessed near the middle; other numbers for each region and seed. */
@@ -285,7 +252,7 @@ static void test_first_weights(void **state)
     const float *middle = net_array(c.region[0], "box.b", &n), *gamma = net_array(c.region[0], "gamma", &n_other);
     assert_true(middle[0] == 0.5f && middle[3] == 0.5f && gamma[0] == 1 && gamma[63] == 1);
     assert_true(memcmp(head, net_array(c.region[1], "head.w", &n), n * sizeof *head) != 0);
-    done(&c, &w);
+    net_done(&c, &w);
 }
 
 /* Pictures that anybody could tell apart: in one quarter of the field, noise is louder. */
@@ -342,7 +309,7 @@ static void test_chain_learns(void **state)
             if (before[i] > 0.6 || after < 0.9)
                 fail_msg("%s: stage %d gets %g right, %g before", random ? "random" : "all", i, after, before[i]);
         }
-        done(&c, &w);
+        net_done(&c, &w);
     }
 }
 
@@ -384,7 +351,7 @@ static void test_refusals(void **state)
             fail_msg("expected `%s` in: %s", words[i], cal_err_message());
         cal_region_destroy(c.region[0]);
     }
-    done(&(struct net_chain){.n = 0}, (w = sound, &w));
+    net_done(&(struct net_chain){.n = 0}, (w = sound, &w));
 }
 
 /* A label that is no class ends the run with its number. */
@@ -399,7 +366,7 @@ static void test_bad_label(void **state)
         w.label[4] = bad[i];
         assert_int_equal(net_train(&c, 0, ~0u), CAL_EUSAGE);
         assert_non_null(strstr(cal_err_message(), "expected 0 to 2: `classes` is 3"));
-        done(&c, &w);
+        net_done(&c, &w);
     }
 }
 
