@@ -1,15 +1,12 @@
 /* analysis/information.c - see information.h. */
 #include "analysis/information.h"
 
-#include <errno.h>
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
+#include "analysis/figure.h"
 #include "analysis/information_gram.h"
 #include "analysis/information_moments.h"
 #include "core/err.h"
-#include "core/files.h"
 #include "core/h5.h"
 #include "core/mem.h"
 #include "core/rng.h"
@@ -21,6 +18,7 @@
 /* All there is to say of M moments, L layers, N nodes. Node 0 is the image, node 1 + l is layer l, the last may be the label. */
 struct information {
     const struct cal_moments *seen; /* [borrow] */
+    uint32_t seed;
     size_t n, n_moments, n_layers, n_nodes;
     uint32_t *order;   /* [own] (CAL_INFORMATION_SHUFFLES, n) */
     double **gram;     /* [own] a node each: (n,n), of the moment at hand */
@@ -42,7 +40,7 @@ static double *alloc_doubles(size_t a, size_t b, size_t c)
 static void information_init(struct information *f, const struct cal_moments *seen, uint32_t seed)
 {
     size_t n = seen->n, moments = (size_t)seen->n_moments, layers = (size_t)seen->n_layers, nodes = layers + 1 + (seen->label != NULL);
-    *f = (struct information){.seen = seen, .n = n, .n_moments = moments, .n_layers = layers, .n_nodes = nodes};
+    *f = (struct information){.seen = seen, .seed = seed, .n = n, .n_moments = moments, .n_layers = layers, .n_nodes = nodes};
     f->order = cal_alloc(CAL_INFORMATION_SHUFFLES * n * sizeof *f->order);
     for (size_t k = 0; k < CAL_INFORMATION_SHUFFLES; k++) {
         struct cal_rng key = cal_rng_key(seed, CAL_STREAM_FRESH, CAL_OWNER_SHARED, 0, k);
@@ -267,7 +265,7 @@ static void add_measures(const struct information *f, struct cal_measures *measu
 
 /* ---- the file ---- */
 
-static int set_attributes(struct cal_h5 *file, const struct information *f, uint32_t seed)
+static int set_attributes(struct cal_h5 *file, const struct information *f)
 {
     char *nodes = cal_strdup(node_name(f, 0));
     for (size_t a = 1; a < f->n_nodes; a++) {
@@ -281,13 +279,14 @@ static int set_attributes(struct cal_h5 *file, const struct information *f, uint
     if (!err)
         err = cal_h5_set_i64(file, "mutual", "shuffles", CAL_INFORMATION_SHUFFLES);
     if (!err)
-        err = cal_h5_set_i64(file, "mutual", "seed", seed);
+        err = cal_h5_set_i64(file, "mutual", "seed", f->seed);
     cal_free(nodes);
     return err;
 }
 
-static int write_file(const char *path, const struct information *f, uint32_t seed)
+static int write_file(const char *path, const void *information)
 {
+    const struct information *f = information;
     const size_t m = f->n_moments, n = f->n_nodes, layers = f->n_layers;
     const struct {
         const char *name;
@@ -310,7 +309,7 @@ static int write_file(const char *path, const struct information *f, uint32_t se
     for (size_t i = 0; !err && i < sizeof set / sizeof *set; i++)
         err = cal_h5_write(file, set[i].name, CAL_F64, set[i].n_dims, set[i].dims, set[i].data);
     if (!err)
-        err = set_attributes(file, f, seed);
+        err = set_attributes(file, f);
     cal_free(steps);
     if (!err)
         return cal_h5_close(file, false);
@@ -318,35 +317,16 @@ static int write_file(const char *path, const struct information *f, uint32_t se
     return err;
 }
 
-/* Under another name first, so that a kill leaves no half a file. */
-static int publish(const char *dir, const struct information *f, uint32_t seed)
-{
-    char *folder = cal_sprintf("%s/figures", dir), *path = cal_sprintf("%s/information.h5", folder),
-         *partial = cal_sprintf("%s.partial", path);
-    int err = cal_make_dirs(folder);
-    if (!err)
-        err = write_file(partial, f, seed);
-    if (!err && rename(partial, path) < 0)
-        err = cal_fail(CAL_EIO, "%s: cannot rename to %s: %s", partial, path, strerror(errno));
-    if (err)
-        remove(partial);
-    cal_free(partial);
-    cal_free(path);
-    cal_free(folder);
-    return err;
-}
-
 int cal_information_measure(struct cal_dump *d, struct cal_measures *measures)
 {
     struct cal_moments seen;
     struct information f;
-    uint32_t seed = d->experiment->seed;
     int err = cal_moments_read(&seen, d, SAMPLES);
     if (!err && seen.n_moments) {
-        information_init(&f, &seen, seed);
+        information_init(&f, &seen, d->experiment->seed);
         err = compute(&f, d->graph);
         if (!err)
-            err = publish(d->dir, &f, seed);
+            err = cal_figure_write(d->dir, "information.h5", write_file, &f);
         if (!err)
             add_measures(&f, measures);
         information_finish(&f);

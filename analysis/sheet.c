@@ -1,19 +1,16 @@
 /* analysis/sheet.c - see sheet.h. */
 #include "analysis/sheet.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "analysis/dump.h"
+#include "analysis/figure.h"
 #include "core/err.h"
-#include "core/files.h"
 #include "core/h5.h"
 #include "core/mem.h"
 #include "regions/cortex/cortex.h"
 #include "regions/cortex/probe.h"
 
 struct sheet {
+    struct cal_preferred how;
     int regions;  /* how many have a part in it */
     size_t units; /* of all */
     int height, width;
@@ -35,7 +32,7 @@ static bool sees(const struct cal_region *r, int *height, int *width)
 /* What will be in the sheet; false: nothing that could be drawn. */
 static bool plan(const struct cal_graph *g, struct sheet *sheet)
 {
-    *sheet = (struct sheet){.count = cal_alloc((size_t)g->n_regions * sizeof(long)), .names = cal_strdup("")};
+    *sheet = (struct sheet){.how = CAL_PREFERRED_DEFAULT, .count = cal_alloc((size_t)g->n_regions * sizeof(long)), .names = cal_strdup("")};
     for (int r = 0; r < g->n_regions; r++) {
         const struct cal_region *region = g->region[r];
         int height, width;
@@ -54,7 +51,7 @@ static bool plan(const struct cal_graph *g, struct sheet *sheet)
     return sheet->units > 0;
 }
 
-static int fill(struct cal_dump *d, const struct cal_preferred *how, struct sheet *sheet)
+static int fill(struct cal_dump *d, struct sheet *sheet)
 {
     size_t pixels = (size_t)sheet->height * (size_t)sheet->width, first = 0;
     int err = CAL_OK;
@@ -66,14 +63,16 @@ static int fill(struct cal_dump *d, const struct cal_preferred *how, struct shee
         cal_region_init(region);
         err = cal_dump_load(d, region);
         if (!err)
-            cal_cortex_preferred(region, how, sheet->stimulus + first * pixels);
+            cal_cortex_preferred(region, &sheet->how, sheet->stimulus + first * pixels);
         first += (size_t)region->out.units;
     }
     return err;
 }
 
-static int write_file(const char *path, const struct cal_preferred *how, const struct sheet *sheet)
+static int write_file(const char *path, const void *drawn)
 {
+    const struct sheet *sheet = drawn;
+    const struct cal_preferred *how = &sheet->how;
     struct cal_h5 *f;
     int err = cal_h5_create(path, &f);
     if (err)
@@ -101,37 +100,18 @@ static int write_file(const char *path, const struct cal_preferred *how, const s
     return err;
 }
 
-/* Under another name first, so that a kill leaves no half a sheet. */
-static int publish(const char *dir, const struct cal_preferred *how, const struct sheet *sheet)
-{
-    char *folder = cal_sprintf("%s/figures", dir), *path = cal_sprintf("%s/preferred.h5", folder),
-         *partial = cal_sprintf("%s.partial", path);
-    int err = cal_make_dirs(folder);
-    if (!err)
-        err = write_file(partial, how, sheet);
-    if (!err && rename(partial, path) < 0)
-        err = cal_fail(CAL_EIO, "%s: cannot rename to %s: %s", partial, path, strerror(errno));
-    if (err)
-        remove(partial);
-    cal_free(partial);
-    cal_free(path);
-    cal_free(folder);
-    return err;
-}
-
 int cal_sheet_write(const char *dir)
 {
     struct cal_dump *d;
     int err = cal_dump_open(dir, &d);
     if (err)
         return err;
-    struct cal_preferred how = CAL_PREFERRED_DEFAULT;
     struct sheet sheet;
-    how.seed = d->experiment->seed;
     if (plan(d->graph, &sheet)) {
-        err = fill(d, &how, &sheet);
+        sheet.how.seed = d->experiment->seed;
+        err = fill(d, &sheet);
         if (!err)
-            err = publish(dir, &how, &sheet);
+            err = cal_figure_write(dir, "preferred.h5", write_file, &sheet);
     }
     cal_free(sheet.stimulus);
     cal_free(sheet.count);
