@@ -12,8 +12,8 @@
 
 #include "core/err.h"
 #include "core/rng.h"
+#include "tests/looker.h"
 #include "tests/picture_file.h"
-#include "tests/world.h"
 
 #define PATH "test_stimulus_file.h5"
 #define FILE_OF(rest) "{kind: file, path: " PATH rest "}"
@@ -46,35 +46,6 @@ static uint8_t *write_numbered(int n, int c, int h, int w)
     return x;
 }
 
-/* --- looking at them --- */
-
-struct looker {
-    struct world w;
-    struct cal_batches *b;
-    const struct cal_rep *rep;
-};
-
-static void look(struct looker *l, const char *text, int batch)
-{
-    int err = world_open(&l->w, text, 1, batch);
-    if (err)
-        print_error("%s\n", cal_err_message());
-    assert_int_equal(err, CAL_OK);
-    l->b = cal_batches_create(l->w.s, 1);
-}
-
-static void get(struct looker *l, enum cal_split split, long presentation)
-{
-    struct cal_view view = {.phase = 0, .split = split, .noise = -1};
-    assert_int_equal(cal_batches_get(l->b, &view, presentation, &l->rep), CAL_OK);
-}
-
-static void look_away(struct looker *l)
-{
-    cal_batches_destroy(l->b);
-    world_close(&l->w);
-}
-
 static const float *row_of(const struct looker *l, const char *slice, int row)
 {
     int i = cal_rep_find(l->rep->spec, slice);
@@ -90,7 +61,7 @@ static void images_keep_their_labels_and_bytes_become_0_to_1(void **state)
     struct looker l;
     uint8_t *x = write_numbered(200, 2, 3, 4);
     int seen[200] = {0};
-    look(&l, FILE_OF(", standardise: false"), 10);
+    look(&l, FILE_OF(", standardise: false"), 1, 10);
     assert_int_equal(l.w.s->samples[CAL_SPLIT_TRAIN], 180);
     assert_int_equal(l.w.s->samples[CAL_SPLIT_HELD_OUT], 20);
     assert_int_equal(l.w.s->classes, 200);
@@ -99,7 +70,7 @@ static void images_keep_their_labels_and_bytes_become_0_to_1(void **state)
     assert_int_equal(l.w.s->spec.slice[0].w, 4);
     for (int t = 0; t < 20; t++) {
         enum cal_split split = t < 18 ? CAL_SPLIT_TRAIN : CAL_SPLIT_HELD_OUT;
-        get(&l, split, t % 18);
+        get(&l, 0, split, t % 18);
         for (int b = 0; b < 10; b++) {
             int label = (int)row_of(&l, "label", b)[0];
             assert_true(split == CAL_SPLIT_TRAIN ? label < 180 : label >= 180); /* held-out: the last tenth */
@@ -120,8 +91,8 @@ static void standardising_is_by_channel_over_the_training_images(void **state)
     struct looker l;
     uint8_t *x = write_numbered(100, 2, 4, 4);
     double sum[2] = {0}, squares[2] = {0}, n = 90 * 16;
-    look(&l, FILE_OF(), 90);
-    get(&l, CAL_SPLIT_TRAIN, 0);
+    look(&l, FILE_OF(), 1, 90);
+    get(&l, 0, CAL_SPLIT_TRAIN, 0);
     for (int b = 0; b < 90; b++)
         for (int i = 0; i < 32; i++) {
             float value = row_of(&l, "image", b)[i];
@@ -155,12 +126,12 @@ static void padding_is_black_and_boxes_follow_it(void **state)
     }
     double mean = sum / n, sd = sqrt(squares / n - mean * mean);
 
-    look(&l, FILE_OF(", pad: 2"), 1);
+    look(&l, FILE_OF(", pad: 2"), 1, 1);
     assert_int_equal(l.w.s->spec.slice[0].h, 8);
     assert_int_equal(l.w.s->spec.slice[0].w, 12);
     assert_int_equal(l.w.s->classes, 0);
     assert_int_equal(cal_rep_find(&l.w.s->spec, "label"), -1);
-    get(&l, CAL_SPLIT_TRAIN, 0);
+    get(&l, 0, CAL_SPLIT_TRAIN, 0);
     const float *image = row_of(&l, "image", 0), *box = row_of(&l, "box", 0);
     int match = -1;
     for (int k = 0; k < 18 && match < 0; k++) {
@@ -210,9 +181,9 @@ static void augmented_images_take_their_boxes_along(void **state)
     put_labels(f, "labels", N, labels);
     put(f, "boxes", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 2, (const hsize_t[]){N, 4}, boxes);
     H5Fclose(f);
-    look(&l, FILE_OF(", pad: 1, crop: 2, flip: true, standardise: false"), 24);
+    look(&l, FILE_OF(", pad: 1, crop: 2, flip: true, standardise: false"), 1, 24);
     for (int t = 0; t < 90; t++) {
-        get(&l, CAL_SPLIT_TRAIN, t);
+        get(&l, 0, CAL_SPLIT_TRAIN, t);
         for (int b = 0; b < 24; b++) {
             const float *image = row_of(&l, "image", b), *box = row_of(&l, "box", b);
             const uint8_t *picture = x + (int)row_of(&l, "label", b)[0] * 36;
@@ -235,7 +206,7 @@ static void augmented_images_take_their_boxes_along(void **state)
     assert_true(abs(mirrored - seen / 2) < 4 * sqrt(seen * 0.25));
     for (int k = 0; k < 25; k++)
         assert_true(abs(shifts[k / 5][k % 5] - seen / 25) < 4 * sqrt(seen / 25.0));
-    get(&l, CAL_SPLIT_HELD_OUT, 0);
+    get(&l, 0, CAL_SPLIT_HELD_OUT, 0);
     for (int b = 0; b < 24; b++)
         assert_true(is_placed(row_of(&l, "image", b), SIDE, x + (int)row_of(&l, "label", b)[0] * 36, 6, 6, 1, 1, false));
     look_away(&l);
@@ -252,11 +223,11 @@ static void labels_do_without_pictures(void **state)
         struct looker l;
         struct cal_view view = {.phase = 0, .split = CAL_SPLIT_TRAIN, .noise = -1};
         float label[9];
-        look(&l, worlds[k], 9);
+        look(&l, worlds[k], 1, 9);
         assert_int_equal(cal_batches_get_labels(l.b, &view, 1, &l.rep), CAL_OK);
         for (int b = 0; b < 9; b++)
             label[b] = *row_of(&l, "label", b);
-        get(&l, CAL_SPLIT_TRAIN, 1);
+        get(&l, 0, CAL_SPLIT_TRAIN, 1);
         for (int b = 0; b < 9; b++)
             assert_true(label[b] == *row_of(&l, "label", b));
         look_away(&l);
@@ -272,15 +243,15 @@ static void augmentation_is_keyed_by_phase_and_presentation(void **state)
     uint8_t *x = write_numbered(20, 3, 8, 8);
     const struct cal_rep *rep;
     uint64_t hash[4], order[2] = {0};
-    look(&l, FILE_OF(", crop: 2, flip: true"), 18);
-    look(&plain, FILE_OF(), 18);
+    look(&l, FILE_OF(", crop: 2, flip: true"), 1, 18);
+    look(&plain, FILE_OF(), 1, 18);
     for (int k = 0; k < 4; k++) {
         struct cal_view view = {.phase = k == 1, .split = CAL_SPLIT_TRAIN, .noise = -1};
         assert_int_equal(cal_batches_get(l.b, &view, k == 2 ? 4 : 3, &rep), CAL_OK);
         hash[k] = cal_rep_hash(rep, 0);
     }
-    get(&l, CAL_SPLIT_TRAIN, 3);
-    get(&plain, CAL_SPLIT_TRAIN, 3);
+    get(&l, 0, CAL_SPLIT_TRAIN, 3);
+    get(&plain, 0, CAL_SPLIT_TRAIN, 3);
     for (int b = 0; b < 18; b++) {
         order[0] = order[0] * 31 + (uint64_t)row_of(&l, "label", b)[0];
         order[1] = order[1] * 31 + (uint64_t)row_of(&plain, "label", b)[0];
@@ -309,13 +280,13 @@ static void a_test_split_of_the_file_is_held_out(void **state)
     put_bytes(f, "test_images", 10, 1, 2, 2, x + 80);
     put_labels(f, "test_labels", 10, test_labels);
     H5Fclose(f);
-    look(&l, FILE_OF(", limit: 12"), 4);
+    look(&l, FILE_OF(", limit: 12"), 1, 4);
     assert_int_equal(l.w.s->samples[CAL_SPLIT_TRAIN], 12);
     assert_int_equal(l.w.s->samples[CAL_SPLIT_HELD_OUT], 10);
     assert_int_equal(l.w.s->classes, 6);
-    get(&l, CAL_SPLIT_TRAIN, 0);
+    get(&l, 0, CAL_SPLIT_TRAIN, 0);
     assert_true(row_of(&l, "label", 3)[0] == 0);
-    get(&l, CAL_SPLIT_HELD_OUT, 0);
+    get(&l, 0, CAL_SPLIT_HELD_OUT, 0);
     assert_true(row_of(&l, "label", 3)[0] == 5);
     look_away(&l);
     cal_free(x);
@@ -352,12 +323,12 @@ static void patches_equal_their_slow_twin(void **state)
     struct looker l;
     uint8_t *x = write_numbered(10, 3, 20, 20);
     int found[40] = {0};
-    look(&l, FILE_OF(", patch: 8"), 4);
+    look(&l, FILE_OF(", patch: 8"), 1, 4);
     assert_int_equal(l.w.s->samples[CAL_SPLIT_TRAIN], 9 * 4);
     assert_int_equal(l.w.s->samples[CAL_SPLIT_HELD_OUT], 4);
     assert_int_equal(l.w.s->spec.slice[0].cols, 64);
     for (int t = 0; t < 10; t++) {
-        get(&l, t < 9 ? CAL_SPLIT_TRAIN : CAL_SPLIT_HELD_OUT, t % 9);
+        get(&l, 0, t < 9 ? CAL_SPLIT_TRAIN : CAL_SPLIT_HELD_OUT, t % 9);
         for (int b = 0; b < 4; b++) {
             int picture = (int)row_of(&l, "label", b)[0];
             assert_true((t == 9) == (picture == 9));
@@ -381,10 +352,10 @@ static void colour_patches_have_three_planes_and_views(void **state)
     (void)state;
     struct looker l;
     uint8_t *x = write_numbered(10, 3, 16, 16);
-    look(&l, FILE_OF(", patch: 8, grey: false, views: 2, noise: 0"), 4);
+    look(&l, FILE_OF(", patch: 8, grey: false, views: 2, noise: 0"), 1, 4);
     assert_int_equal(l.w.s->spec.slice[0].c, 3);
     assert_int_equal(l.w.s->spec.slice[0].cols, 192);
-    get(&l, CAL_SPLIT_TRAIN, 0);
+    get(&l, 0, CAL_SPLIT_TRAIN, 0);
     double sum = 0, squares = 0;
     for (int i = 0; i < 192; i++) {
         float value = row_of(&l, "image", 0)[i];
@@ -409,7 +380,7 @@ static void flat_tiles_are_left_out(void **state)
     hid_t f = new_file(PATH);
     put_bytes(f, "images", 10, 1, 8, 16, x);
     H5Fclose(f);
-    look(&l, FILE_OF(", patch: 8"), 1);
+    look(&l, FILE_OF(", patch: 8"), 1, 1);
     assert_int_equal(l.w.s->samples[CAL_SPLIT_TRAIN], 9);
     assert_int_equal(l.w.s->samples[CAL_SPLIT_HELD_OUT], 1);
     look_away(&l);
@@ -429,8 +400,8 @@ static void bytes_and_floats_show_the_same(void **state)
     for (int i = 0; i < 40; i++)
         labels[i] = i;
     for (int k = 0; k < 2; k++) {
-        look(&l, FILE_OF(", patch: 4"), 8);
-        get(&l, CAL_SPLIT_TRAIN, 1);
+        look(&l, FILE_OF(", patch: 4"), 1, 8);
+        get(&l, 0, CAL_SPLIT_TRAIN, 1);
         hash[k] = cal_rep_hash(l.rep, 0);
         look_away(&l);
         hid_t f = new_file(PATH);
@@ -448,8 +419,8 @@ static void large_files_are_read_in_slabs(void **state)
     (void)state;
     struct looker l;
     uint8_t *x = write_numbered(250, 1, 100, 100);
-    look(&l, FILE_OF(", standardise: false"), 225);
-    get(&l, CAL_SPLIT_TRAIN, 0);
+    look(&l, FILE_OF(", standardise: false"), 1, 225);
+    get(&l, 0, CAL_SPLIT_TRAIN, 0);
     for (int b = 0; b < 225; b++) {
         int label = (int)row_of(&l, "label", b)[0];
         for (int i = 0; i < 10000; i += 37)
