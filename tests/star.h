@@ -10,6 +10,7 @@
 
 #include "core/err.h"
 #include "core/mem.h"
+#include "core/rng.h"
 #include "regions/attention/attention.h"
 #include "regions/cortex/cortex.h"
 #include "regions/objectives/contrast.h"
@@ -44,6 +45,18 @@ struct star {
     struct cal_rep sent[STAR_MAX], context_sent[STAR_MAX];
     double metric[STAR_MAX][CAL_METRICS_MAX], attention_metric[CAL_METRICS_MAX];
 };
+
+/* One rule of each form. */
+static const struct cal_contrast_rule star_predictor = {CAL_PREDICTOR, 0.2, 8, -1}, star_masked = {CAL_MASKED, 0.4, 4, 1.5},
+                                      star_uniform = {CAL_UNIFORM, 0.2, 8, -1};
+
+static inline void star_draw(float *x, int n, int owner, float mean, float spread)
+{
+    struct cal_rng rng = cal_rng_key(3, CAL_STREAM_TEST, (uint32_t)owner, 0, 0);
+    cal_rng_normal_fill(&rng, 0, x, (size_t)n);
+    for (int i = 0; i < n; i++)
+        x[i] = mean + spread * x[i];
+}
 
 static inline struct cal_optim_params star_optimiser(const struct star_setup *s)
 {

@@ -10,14 +10,10 @@
 #include <cmocka.h>
 
 #include "core/kernels.h"
-#include "core/rng.h"
 #include "regions/layers/layers.h"
 #include "tests/star.h"
 
 enum { B = 32, D = 7, H = 3 };
-
-static const struct cal_contrast_rule predictor = {CAL_PREDICTOR, 0.2, 8, -1}, masked = {CAL_MASKED, 0.4, 4, 1.5},
-                                      uniform = {CAL_UNIFORM, 0.2, 8, -1};
 
 static struct star_setup setup_of(const struct cal_contrast_rule *rule)
 {
@@ -25,20 +21,12 @@ static struct star_setup setup_of(const struct cal_contrast_rule *rule)
         .cortices = 2, .units = {3, 2}, .batch = B, .inputs = D, .hidden = H, .seed = 5, .rate = 0, .learn_total = 1000, .rule = *rule};
 }
 
-static void draw(float *x, int n, int owner, float mean, float spread)
-{
-    struct cal_rng rng = cal_rng_key(3, CAL_STREAM_TEST, (uint32_t)owner, 0, 0);
-    cal_rng_normal_fill(&rng, 0, x, (size_t)n);
-    for (int i = 0; i < n; i++)
-        x[i] = mean + spread * x[i];
-}
-
 /* A picture and two views of each of B things. */
 static void look(float image[B * D], float view1[B * D], float view2[B * D], int which)
 {
-    draw(image, B * D, 10 * which, 0, 1);
-    draw(view1, B * D, 10 * which + 1, 0, 0.3f);
-    draw(view2, B * D, 10 * which + 2, 0, 0.3f);
+    star_draw(image, B * D, 10 * which, 0, 1);
+    star_draw(view1, B * D, 10 * which + 1, 0, 0.3f);
+    star_draw(view2, B * D, 10 * which + 2, 0, 0.3f);
     for (int i = 0; i < B * D; i++) {
         view1[i] += image[i];
         view2[i] += image[i];
@@ -52,7 +40,7 @@ static void roughen(struct cal_region *r)
     for (int i = 0; i < 2; i++) {
         size_t n;
         float *b = star_array(r, biases[i], &n);
-        draw(b, (int)n, 50 + i, 0.1f, 0.3f);
+        star_draw(b, (int)n, 50 + i, 0.1f, 0.3f);
     }
 }
 
@@ -161,9 +149,9 @@ static void check_gradients(const struct cal_contrast_rule *rule)
 static void test_gradients(void **state)
 {
     (void)state;
-    check_gradients(&predictor);
-    check_gradients(&masked);
-    check_gradients(&uniform);
+    check_gradients(&star_predictor);
+    check_gradients(&star_masked);
+    check_gradients(&star_uniform);
 }
 
 /* The fused layers against their twins, at sizes that do and do not fill vectors. */
@@ -178,8 +166,8 @@ static void test_layers(void **state)
         for (int k = 0; k < 6; k++)
             out[k] = w2 + (1 + k) * uh;
         float *y = cal_alloc((size_t)(3 * rows * units) * sizeof *y), *y_twin = y + rows * units, *dy = y_twin + rows * units;
-        draw(block, 3 * n + 2 * uh, i, 0, 1);
-        draw(dy, rows * units, i + 40, 0, 1);
+        star_draw(block, 3 * n + 2 * uh, i, 0, 1);
+        star_draw(dy, rows * units, i + 40, 0, 1);
         memcpy(b, a, (size_t)n * sizeof *a);
         cal_bank_read(rows, units, hidden, a, b1, w2, b1, y);
         cal_bank_read_twin(rows, units, hidden, b, b1, w2, b1, y_twin);
@@ -191,7 +179,7 @@ static void test_layers(void **state)
             assert_true(fabsf(a[k] - b[k]) < 1e-5f);
         for (int k = 0; k < 2 * uh + units; k++) /* the three gradients, one after the other */
             assert_true(fabsf(out[0][k] - out[3][k]) < 1e-4f);
-        draw(a, n, i + 20, 0, 1);
+        star_draw(a, n, i + 20, 0, 1);
         memcpy(b, a, (size_t)n * sizeof *a);
         cal_leaky_read(rows, uh, a, b1);
         cal_leaky_read_twin(rows, uh, b, b1);
@@ -211,7 +199,7 @@ static void test_variables(void **state)
 {
     (void)state;
     struct star s;
-    struct star_setup setup = setup_of(&predictor);
+    struct star_setup setup = setup_of(&star_predictor);
     setup.record = 7;
     float image[B * D], view1[B * D], view2[B * D];
     const float *const seen[] = {image, view1, view2};
@@ -243,7 +231,7 @@ static void test_late_gradient(void **state)
     look(image, view1, view2, 1);
     for (int moved = 0; moved < 2; moved++) {
         struct star s;
-        struct star_setup setup = setup_of(&predictor);
+        struct star_setup setup = setup_of(&star_predictor);
         assert_int_equal(star_create(&s, &setup), CAL_OK);
         assert_int_equal(star_forward(&s, 0, image, view1, view2), CAL_OK);
         const char *const weights[] = {"w1", "b1", "w2", "b2"};
@@ -274,7 +262,7 @@ static void test_isolation(void **state)
     look(image, view1, view2, 1);
     for (int disturbed = 0; disturbed < 2; disturbed++) {
         struct star s;
-        struct star_setup setup = setup_of(&predictor);
+        struct star_setup setup = setup_of(&star_predictor);
         setup.rate = 0.1;
         assert_int_equal(star_create(&s, &setup), CAL_OK);
         assert_int_equal(star_forward(&s, 0, image, view1, view2), CAL_OK);
@@ -301,7 +289,7 @@ static void test_guard(void **state)
 {
     (void)state;
     struct star s;
-    struct star_setup setup = setup_of(&predictor);
+    struct star_setup setup = setup_of(&star_predictor);
     float image[B * D], view1[B * D], view2[B * D];
     size_t n;
     assert_int_equal(star_create(&s, &setup), CAL_OK);
@@ -335,7 +323,7 @@ static void expect_refusal(struct cal_region *r, const char *word)
 static void test_refusals(void **state)
 {
     (void)state;
-    struct star s = {.setup = setup_of(&predictor), .units = 5};
+    struct star s = {.setup = setup_of(&star_predictor), .units = 5};
     struct cal_cortex_params params = {.units = 3, .hidden = H};
     for (int i = 0; i < 6; i++) {
         static const char *const words[] = {"exactly one drive", "view2", "different sizes", "exactly one context", "`tau`", "for 2 units"};
