@@ -310,7 +310,7 @@ bool cal_h5_is_integer(struct cal_h5 *f, const char *name)
 
 /* ---- layouts ---- */
 
-int cal_h5_save_layout(struct cal_h5 *f, const char *group, const struct cal_layout *l, enum cal_array_role role)
+static int each_array(struct cal_h5 *f, const char *group, const struct cal_layout *l, enum cal_array_role role, bool save)
 {
     int err = CAL_OK;
     for (int i = 0; i < l->n && !err; i++) {
@@ -318,24 +318,21 @@ int cal_h5_save_layout(struct cal_h5 *f, const char *group, const struct cal_lay
         if (a->role != role)
             continue;
         char *name = cal_sprintf("%s/%s", group, a->name);
-        err = cal_h5_write(f, name, a->type, a->n_dims, a->dims, cal_array_data(a));
+        err = save ? cal_h5_write(f, name, a->type, a->n_dims, a->dims, cal_array_data(a))
+                   : cal_h5_read(f, name, a->type, a->n_dims, a->dims, cal_array_data(a));
         cal_free(name);
     }
     return err;
 }
 
+int cal_h5_save_layout(struct cal_h5 *f, const char *group, const struct cal_layout *l, enum cal_array_role role)
+{
+    return each_array(f, group, l, role, true);
+}
+
 int cal_h5_load_layout(struct cal_h5 *f, const char *group, const struct cal_layout *l, enum cal_array_role role)
 {
-    int err = CAL_OK;
-    for (int i = 0; i < l->n && !err; i++) {
-        const struct cal_array *a = &l->arrays[i];
-        if (a->role != role)
-            continue;
-        char *name = cal_sprintf("%s/%s", group, a->name);
-        err = cal_h5_read(f, name, a->type, a->n_dims, a->dims, cal_array_data(a));
-        cal_free(name);
-    }
-    return err;
+    return each_array(f, group, l, role, false);
 }
 
 const char *cal_h5_library(void)
