@@ -12,12 +12,12 @@
 static const struct cal_param params[] = {
     {"stages", CAL_STRINGS, AT(stages),
      .help = "channels of each stage, followed by p where it ends in 2x2 max-pooling: [16p, 32p, 64, 64p]"},
-    {"classes", CAL_INT, AT(readout.classes), "1", "10", 2, 65536, .help = "labels are 0 to one less"},
-    {"boxes", CAL_BOOL, AT(readout.boxes), .value = "false", .help = "a second head says where the thing is: centre and size"},
-    {"beta", CAL_FLOAT, AT(readout.beta), "1", "0", 0, 1e3, .help = "weight of the last representation's entropy in the loss"},
-    {"alpha", CAL_CHOICE, AT(readout.alpha), .value = "2", .choices = cal_readout_alphas, .help = "order of the entropy"},
-    {"conditional", CAL_BOOL, AT(readout.conditional), .value = "false", .help = "entropy counts pairs of one class only"},
-    {"optimiser", CAL_TABLE, AT(optimiser), .table = cal_optim_table, .help = "how body and head learn"},
+    {"classes", CAL_INT, AT(net.readout.classes), "1", "10", 2, 65536, .help = "labels are 0 to one less"},
+    {"boxes", CAL_BOOL, AT(net.readout.boxes), .value = "false", .help = "a second head says where the thing is: centre and size"},
+    {"beta", CAL_FLOAT, AT(net.readout.beta), "1", "0", 0, 1e3, .help = "weight of the last representation's entropy in the loss"},
+    {"alpha", CAL_CHOICE, AT(net.readout.alpha), .value = "2", .choices = cal_readout_alphas, .help = "order of the entropy"},
+    {"conditional", CAL_BOOL, AT(net.readout.conditional), .value = "false", .help = "entropy counts pairs of one class only"},
+    {"optimiser", CAL_TABLE, AT(net.optimiser), .table = cal_optim_table, .help = "how body and head learn"},
     {0},
 };
 
@@ -46,13 +46,7 @@ static int outputs(struct cal_region *r)
             return error;
     }
     shape.body = shape.n;
-    return cal_net_outputs((struct cal_net *)r, &shape, &p->readout);
-}
-
-static int declare(struct cal_region *r)
-{
-    const struct cal_backprop_params *p = r->params;
-    return cal_net_declare((struct cal_net *)r, &p->readout, &p->optimiser);
+    return cal_net_outputs(r, &shape);
 }
 
 const struct cal_region_ops cal_backprop_ops = {
@@ -60,17 +54,6 @@ const struct cal_region_ops cal_backprop_ops = {
     .help = "a whole convolutional net in one region, trained end to end: the control",
     .params = params,
     .params_size = sizeof(struct cal_backprop_params),
-    .size = sizeof(struct cal_net),
-    .tape_size = sizeof(struct cal_net_tape),
-    .takes_drive = cal_net_takes_drive,
-    .takes_context = cal_net_takes_context,
-    .parts = cal_net_parts,
-    .metrics = cal_net_metrics,
     .outputs = outputs,
-    .declare = declare,
-    .declare_tape = cal_net_declare_tape,
-    .init = cal_net_init,
-    .forward = cal_net_forward,
-    .learn = cal_net_learn,
-    .observe = cal_net_observe,
+    CAL_NET_OPS,
 };

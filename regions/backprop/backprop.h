@@ -7,9 +7,8 @@
 #include "regions/layers/net.h"
 
 struct cal_backprop_params {
+    struct cal_net_params net;
     struct cal_strings stages; /* channels of each, followed by p where it pools */
-    struct cal_readout_params readout;
-    struct cal_optim_params optimiser;
 };
 
 extern const struct cal_region_ops cal_backprop_ops;

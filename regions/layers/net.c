@@ -60,9 +60,10 @@ static const char *suffix(const struct cal_net *k, int i, char text[16])
     return text;
 }
 
-int cal_net_outputs(struct cal_net *k, const struct cal_net_shape *shape, const struct cal_readout_params *p)
+int cal_net_outputs(struct cal_region *r, const struct cal_net_shape *shape)
 {
-    struct cal_region *r = &k->base;
+    struct cal_net *k = (struct cal_net *)r;
+    const struct cal_readout_params *p = &((const struct cal_net_params *)r->params)->readout;
     if (r->n_drives != 1)
         return cal_fail(CAL_EUSAGE, "needs exactly one drive, the map it looks at; it has %d", r->n_drives);
     const struct cal_port *port = &r->drive[0];
@@ -112,17 +113,19 @@ static int check_context(const struct cal_region *r, const struct cal_readout_pa
     return CAL_OK;
 }
 
-int cal_net_declare(struct cal_net *k, const struct cal_readout_params *p, const struct cal_optim_params *optimiser)
+int cal_net_declare(struct cal_region *r)
 {
-    struct cal_layout *l = &k->base.layout;
-    int error = check_context(&k->base, p);
+    struct cal_net *k = (struct cal_net *)r;
+    const struct cal_net_params *p = r->params;
+    struct cal_layout *l = &r->layout;
+    int error = check_context(r, &p->readout);
     if (error)
         return error;
-    if (k->base.batch < 2)
-        return cal_fail(CAL_EUSAGE, "normalises over the batch: it needs a batch of at least 2, got %d", k->base.batch);
+    if (r->batch < 2)
+        return cal_fail(CAL_EUSAGE, "normalises over the batch: it needs a batch of at least 2, got %d", r->batch);
     size_t scratch = 0, map = 0;
     char number[16];
-    cal_optim_init(&k->optim, optimiser);
+    cal_optim_init(&k->optim, &p->optimiser);
     for (int i = 0; i < k->shape.n; i++) {
         const struct cal_block *block = &k->block[i];
         size_t of_block = cal_conv_scratch(&block->conv), out = cal_block_out_floats(block);
@@ -134,7 +137,7 @@ int cal_net_declare(struct cal_net *k, const struct cal_readout_params *p, const
     const struct cal_block *last = &k->block[k->shape.n - 1];
     if (k->shape.n > k->shape.body)
         cal_layout_f32(l, CAL_SCRATCH, "map.head", &k->top, (size_t[]){cal_block_out_floats(last), 0});
-    cal_readout_declare(&k->readout, p, k->base.batch, last->conv.out, cal_block_height(last), cal_block_width(last), l, &k->optim);
+    cal_readout_declare(&k->readout, &p->readout, r->batch, last->conv.out, cal_block_height(last), cal_block_width(last), l, &k->optim);
     cal_layout_f32(l, CAL_SCRATCH, "conv", &k->scratch, (size_t[]){scratch, 0});
     cal_layout_f32(l, CAL_SCRATCH, "map.d", &k->g_map, (size_t[]){map, 0});
     return CAL_OK;

@@ -20,6 +20,12 @@ extern const char *const cal_net_parts[];
 
 extern const char *const cal_net_takes_drive[], *const cal_net_takes_context[], *const cal_net_metrics[];
 
+/* The parameters of both kinds begin with these. */
+struct cal_net_params {
+    struct cal_readout_params readout;
+    struct cal_optim_params optimiser;
+};
+
 struct cal_net_shape {
     int n, body; /* blocks in all, and those of the body, which come first */
     struct {
@@ -47,15 +53,21 @@ struct cal_net_tape {
 };
 
 /* For ops->outputs: the net of that shape over the drive; says what is sent and can be recorded. Error: CAL_EUSAGE. */
-int cal_net_outputs(struct cal_net *k, const struct cal_net_shape *shape, const struct cal_readout_params *p);
-/* For ops->declare: checks the context, declares all arrays. Error: CAL_EUSAGE. */
-int cal_net_declare(struct cal_net *k, const struct cal_readout_params *p, const struct cal_optim_params *optimiser);
+int cal_net_outputs(struct cal_region *r, const struct cal_net_shape *shape);
 
-/* Whole ops. */
+/* Whole ops. declare checks the context; errors: CAL_EUSAGE. */
+int cal_net_declare(struct cal_region *r);
 void cal_net_declare_tape(struct cal_region *r, void *tape, struct cal_layout *l);
 void cal_net_init(struct cal_region *r);
 int cal_net_forward(struct cal_region *r, const struct cal_step *s, const struct cal_rep *const *drive, void *tape, float *const *out);
 int cal_net_learn(struct cal_region *r, const struct cal_step *s, const struct cal_rep *const *context, void *tape, double *metric);
 const float *cal_net_observe(struct cal_region *r, void *tape, int i);
+
+/* What both kinds have in their tables, but for name, help, parameters and outputs. */
+#define CAL_NET_OPS                                                                                                                        \
+    .size = sizeof(struct cal_net), .tape_size = sizeof(struct cal_net_tape), .takes_drive = cal_net_takes_drive,                          \
+    .takes_context = cal_net_takes_context, .parts = cal_net_parts, .metrics = cal_net_metrics, .declare = cal_net_declare,                \
+    .declare_tape = cal_net_declare_tape, .init = cal_net_init, .forward = cal_net_forward, .learn = cal_net_learn,                        \
+    .observe = cal_net_observe
 
 #endif

@@ -11,9 +11,8 @@
 #include "regions/layers/net.h"
 
 struct cal_stage_params {
+    struct cal_net_params net;
     long channels, pool, head;
-    struct cal_readout_params readout;
-    struct cal_optim_params optimiser;
 };
 
 extern const struct cal_region_ops cal_stage_ops;
