@@ -202,6 +202,20 @@ static inline void net_check_gradients(struct net_chain *c, int setting)
     net_reference_finish(&f);
 }
 
+/* All gradients of the region are what they were at the first call, when *kept was NULL. The second frees what is kept. */
+static inline void net_same_gradients(const struct cal_region *r, float **kept)
+{
+    size_t n;
+    float *now = net_gradients(r, &n);
+    if (!*kept) {
+        *kept = now;
+        return;
+    }
+    assert_memory_equal(now, *kept, n * sizeof *now);
+    cal_free(now);
+    cal_free(*kept);
+}
+
 /* The end of a test: nothing is left. */
 static inline void net_done(struct net_chain *c, struct net_world *w)
 {

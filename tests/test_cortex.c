@@ -221,13 +221,24 @@ static void test_variables(void **state)
     star_destroy(&s);
 }
 
+/* The array is what it was at the first call, when *kept was NULL. */
+static void same_as_before(const struct cal_region *r, const char *name, float **kept)
+{
+    size_t n;
+    const float *x = star_array(r, name, &n);
+    if (*kept)
+        assert_memory_equal(x, *kept, n * sizeof *x);
+    else
+        *kept = memcpy(cal_alloc(n * sizeof *x), x, n * sizeof *x);
+}
+
 /* A presentation learnt late has the gradient of the weights that it was seen with. */
 static void test_late_gradient(void **state)
 {
     (void)state;
     float image[B * D], view1[B * D], view2[B * D];
     float *kept = NULL;
-    size_t n = 0;
+    size_t n;
     look(image, view1, view2, 1);
     for (int moved = 0; moved < 2; moved++) {
         struct star s;
@@ -241,12 +252,7 @@ static void test_late_gradient(void **state)
                 w[k] = 3 - 2 * w[k];
         }
         assert_int_equal(star_learn(&s), CAL_OK);
-        float *g = star_array(s.cortex[0], "w1.g", &n);
-        if (!moved) {
-            kept = cal_alloc(n * sizeof *kept);
-            memcpy(kept, g, n * sizeof *kept);
-        } else
-            assert_memory_equal(g, kept, n * sizeof *kept);
+        same_as_before(s.cortex[0], "w1.g", &kept);
         star_destroy(&s);
     }
     cal_free(kept);
@@ -258,7 +264,6 @@ static void test_isolation(void **state)
     (void)state;
     float image[B * D], view1[B * D], view2[B * D];
     float *kept = NULL;
-    size_t n = 0;
     look(image, view1, view2, 1);
     for (int disturbed = 0; disturbed < 2; disturbed++) {
         struct star s;
@@ -273,12 +278,7 @@ static void test_isolation(void **state)
                     memset(cal_array_data(&others[i]->layout.arrays[k]), 0x41, cal_array_bytes(&others[i]->layout.arrays[k]));
         const struct cal_rep *context = &s.context_sent[0];
         assert_int_equal(cal_region_learn(s.cortex[0], &context, &s.tape[0], s.metric[0]), CAL_OK);
-        float *w = star_array(s.cortex[0], "w1", &n);
-        if (!disturbed) {
-            kept = cal_alloc(n * sizeof *kept);
-            memcpy(kept, w, n * sizeof *kept);
-        } else
-            assert_memory_equal(w, kept, n * sizeof *kept);
+        same_as_before(s.cortex[0], "w1", &kept);
         star_destroy(&s);
     }
     cal_free(kept);

@@ -166,8 +166,7 @@ static void test_statistics(void **state)
 static void test_late_gradient(void **state)
 {
     (void)state;
-    float *gradients[2];
-    size_t n[2];
+    float *kept = NULL;
     for (int late = 0; late < 2; late++) {
         struct net_chain c;
         struct net_world w;
@@ -187,14 +186,10 @@ static void test_late_gradient(void **state)
             c.tape[0] = first;
         }
         assert_int_equal(net_learn(&c), CAL_OK);
-        gradients[late] = net_gradients(c.region[0], &n[late]);
+        net_same_gradients(c.region[0], &kept);
         net_destroy(&c);
         net_world_finish(&w);
     }
-    assert_int_equal(n[0], n[1]);
-    assert_memory_equal(gradients[0], gradients[1], n[0] * sizeof(float));
-    cal_free(gradients[0]);
-    cal_free(gradients[1]);
     assert_int_equal(cal_mem_now_bytes(), 0);
 }
 
