@@ -33,18 +33,15 @@ MNIST = {  # dataset: IDX file, its SHA-256
 
 def main(arguments=None):
     """Exit code."""
+    return importer.finish("fetch", fetch, arguments)
+
+
+def fetch(arguments):
     parser = importer.Parser(prog="./run fetch", description="Get a data set and import it to data/<name>.h5.")
     parser.add_argument("name", choices=["mnist"])
-    try:
-        parser.parse_args(arguments)
-        out = os.path.join(ROOT, "data", "mnist.h5")
-        print(f"{os.path.relpath(out)}: {fetch_mnist(out)}")
-    except Refused as refusal:
-        print(f"fetch: {refusal}", file=sys.stderr)
-        return refusal.code
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    parser.parse_args(arguments)
+    out = os.path.join(ROOT, "data", "mnist.h5")
+    return f"{os.path.relpath(out)}: {fetch_mnist(out)}"
 
 
 def fetch_mnist(out):

@@ -50,15 +50,24 @@ class Parser(argparse.ArgumentParser):
 
 def main(arguments=None):
     """Exit code."""
+    return finish("import", make, arguments)
+
+
+def finish(name, work, arguments):
+    """Do the work, which returns what to tell, and print that or why not; exit code."""
     try:
-        options = read_arguments(arguments)
-        print(f"{options.out}: {options.make(options)}")
+        print(work(arguments))
     except Refused as refusal:
-        print(f"import: {refusal}", file=sys.stderr)
+        print(f"{name}: {refusal}", file=sys.stderr)
         return refusal.code
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def make(arguments):
+    options = read_arguments(arguments)
+    return f"{options.out}: {options.make(options)}"
 
 
 def read_arguments(arguments):
