@@ -23,6 +23,7 @@
 #include "core/sonata.h"
 #include "experiments/spec/graph.h"
 #include "experiments/stimuli/stimuli.h"
+#include "tests/fixtures.h"
 #include "tests/picture_file.h"
 
 #define B 16
@@ -506,12 +507,6 @@ static void what_is_wrong_is_said(void **state)
     cal_free(figures);
     cal_free(watched);
     past_forget(&p);
-}
-
-static int no_memory_left(void **state)
-{
-    (void)state;
-    return cal_mem_now_bytes() == 0 ? 0 : -1;
 }
 
 int main(void)

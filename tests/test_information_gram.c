@@ -11,8 +11,8 @@
 
 #include "analysis/information_gram.h"
 #include "core/err.h"
-#include "core/mem.h"
 #include "core/rng.h"
+#include "tests/fixtures.h"
 
 #define N 60
 #define COLS 5
@@ -231,12 +231,6 @@ static void what_is_not_finite_is_refused(void **state)
     assert_int_equal(cal_information_mutual(gram[1], 1, gram[0], 1, N, order, &i), CAL_ENUMERICS);
     assert_non_null(strstr(cal_err_message(), "not finite"));
     random_rows(x[0], 0);
-}
-
-static int no_memory_left(void **state)
-{
-    (void)state;
-    return cal_mem_now_bytes() == 0 ? 0 : -1;
 }
 
 int main(void)

@@ -10,7 +10,7 @@
 
 #include "analysis/linear.h"
 #include "core/err.h"
-#include "core/mem.h"
+#include "tests/fixtures.h"
 
 #define NEAR(a, b, tolerance) assert_true(fabs((a) - (b)) <= (tolerance))
 
@@ -154,12 +154,6 @@ static void live_by_hand(void **state)
     const float x[2 * 4] = {0.06f, 1.04f, 3, 0, -0.06f, 0.96f, 3, 2}; /* deviations 0.06, 0.04, 0, 1 */
     NEAR(cal_live_share(x, 2, 4, 0.05), 0.5, 0);
     NEAR(cal_live_share(x, 2, 4, 0.03), 0.75, 0);
-}
-
-static int no_memory_left(void **state)
-{
-    (void)state;
-    return cal_mem_now_bytes() == 0 ? 0 : -1;
 }
 
 int main(void)

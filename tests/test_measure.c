@@ -25,6 +25,7 @@
 #include "experiments/stimuli/stimuli.h"
 #include "regions/cortex/probe.h"
 #include "regions/objectives/contrast.h"
+#include "tests/fixtures.h"
 
 #define B 16
 #define PIXELS 64
@@ -438,12 +439,6 @@ static void what_is_wrong_is_said(void **state)
     cal_free(code);
     past_forget(&p);
     assert_refused("used.yml");
-}
-
-static int no_memory_left(void **state)
-{
-    (void)state;
-    return cal_mem_now_bytes() == 0 ? 0 : -1;
 }
 
 int main(void)

@@ -68,21 +68,28 @@ static void test_registry(void **state)
     assert_int_equal(cal_mem_now_bytes(), 0);
 }
 
+/* A region of kind null, ready to run. */
+static struct cal_region *null_region(struct cal_tape *tape)
+{
+    struct cal_region *r = region_of(cal_region_kind("null"));
+    assert_int_equal(cal_region_outputs(r), CAL_OK);
+    assert_int_equal(cal_region_declare(r), CAL_OK);
+    cal_region_init(r);
+    cal_tape_init(tape, r);
+    return r;
+}
+
 /* null passes on what drives it, shared rows and all. */
 static void test_null_is_the_identity(void **state)
 {
     (void)state;
-    struct cal_region *r = region_of(cal_region_kind("null"));
     struct cal_tape tape;
+    struct cal_region *r = null_region(&tape);
     struct cal_rep rep = sent(3);
     const struct cal_rep *drive = &rep;
     float value[B * COLS], shared[2], *out[] = {value, shared};
-    assert_int_equal(cal_region_outputs(r), CAL_OK);
     assert_int_equal(r->out.rows, B);
     assert_int_equal(r->out.n, 2);
-    assert_int_equal(cal_region_declare(r), CAL_OK);
-    cal_region_init(r);
-    cal_tape_init(&tape, r);
     assert_int_equal(cal_region_forward(r, &step, &drive, &tape, out), CAL_OK);
     assert_memory_equal(value, values, sizeof value);
     assert_memory_equal(shared, scale, sizeof shared);
@@ -101,13 +108,10 @@ enum change { SAME, DRIVE_VALUE, SWAPPED_VALUES, CONTEXT_VALUE, NO_CONTEXT, PRES
 
 static void checksum(enum change change, double *sum, long *learnt)
 {
-    struct cal_region *r = region_of(cal_region_kind("null"));
     struct cal_tape tape;
+    struct cal_region *r = null_region(&tape);
     float value[B * COLS], shared[2], other[B * COLS], *out[] = {value, shared};
     double metric[CAL_METRICS_MAX];
-    assert_int_equal(cal_region_outputs(r) + cal_region_declare(r), CAL_OK);
-    cal_region_init(r);
-    cal_tape_init(&tape, r);
     for (int t = 0; t < 2; t++) {
         struct cal_rep drive_rep = sent(t), context_rep = sent(t);
         const struct cal_rep *drive = &drive_rep, *context = &context_rep;
@@ -151,15 +155,12 @@ static void test_null_notices(void **state)
 static void test_null_state_is_recorded(void **state)
 {
     (void)state;
-    struct cal_region *r = region_of(cal_region_kind("null"));
     struct cal_tape tape;
+    struct cal_region *r = null_region(&tape);
     struct cal_rep rep = sent(3);
     const struct cal_rep *drive = &rep;
     float value[B * COLS], shared[2], *out[] = {value, shared};
     double metric[CAL_METRICS_MAX];
-    assert_int_equal(cal_region_outputs(r) + cal_region_declare(r), CAL_OK);
-    cal_region_init(r);
-    cal_tape_init(&tape, r);
     int i = cal_region_variable(r, "state");
     assert_true(i >= 0 && r->variable[i].cols == 2);
     assert_int_equal(cal_region_variable(r, "stat"), -1);
