@@ -26,6 +26,7 @@ struct star_setup {
     long learn_total;
     unsigned record; /* bits of the variables to be observed */
     long fan_in;     /* of the attention */
+    long relay;      /* of those, mixtures */
     int far;         /* the first so many cortices are another shard's: the attention reads them, and they learn by themselves */
     struct cal_contrast_rule rule;
 };
@@ -134,8 +135,8 @@ static inline int star_create(struct star *s, const struct star_setup *setup)
     for (int i = 0; i < setup->cortices; i++)
         s->units += setup->units[i];
     star_ports(s);
-    s->attention_params =
-        (struct cal_attention_params){.hidden = 4, .widen = 4, .fan_in = setup->fan_in, .optimiser = star_optimiser(setup)};
+    s->attention_params = (struct cal_attention_params){
+        .hidden = 4, .widen = 4, .fan_in = setup->fan_in, .relay = setup->relay, .optimiser = star_optimiser(setup)};
     int error = 0;
     for (int i = 0; i < setup->cortices && !error; i++) {
         s->cortex_params[i] = (struct cal_cortex_params){
@@ -194,22 +195,31 @@ static inline struct cal_step star_at(const struct star *s, long presentation)
                              .record = s->setup.record};
 }
 
+/* The attention's forward pass, of the codes as they were sent. */
+static inline int star_attend(struct star *s, long presentation)
+{
+    struct cal_step step = star_at(s, presentation);
+    const struct cal_rep *codes[STAR_MAX];
+    for (int i = 0; i < s->setup.cortices; i++)
+        codes[i] = &s->sent[i];
+    return cal_region_forward(s->attention, &step, codes, &s->attention_tape, s->attention_out);
+}
+
 /* Everybody's forward pass of a presentation whose picture and views are (B,inputs), and what is sent. */
 static inline int star_forward(struct star *s, long presentation, const float *image, const float *view1, const float *view2)
 {
     struct cal_step step = star_at(s, presentation);
     int d = s->setup.inputs, error = 0;
     struct cal_rep world = {.spec = &s->world, .presentation = presentation, .data = {image, view1, view2}, .ld = {d, d, d}};
-    const struct cal_rep *sight = &world, *codes[STAR_MAX];
+    const struct cal_rep *sight = &world;
     for (int i = 0; i < s->setup.cortices && !error; i++) {
         error = cal_region_forward(s->cortex[i], &step, &sight, &s->tape[i], s->out[i]);
         int units = s->setup.units[i];
         s->sent[i] = (struct cal_rep){
             .spec = &s->cortex[i]->out, .presentation = presentation, .data = {s->out[i][0], s->out[i][1]}, .ld = {units, units}};
-        codes[i] = &s->sent[i];
     }
     if (!error)
-        error = cal_region_forward(s->attention, &step, codes, &s->attention_tape, s->attention_out);
+        error = star_attend(s, presentation);
     for (int i = 0; i < s->setup.cortices; i++) {
         s->context_sent[i] = (struct cal_rep){.spec = &s->context[i].spec, .presentation = presentation};
         for (int k = 0; k < s->context[i].spec.n; k++) {

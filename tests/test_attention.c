@@ -17,6 +17,15 @@ static double leaky(double z)
     return z > 0 ? z : (double)CAL_LEAK * z;
 }
 
+/* Mixture number g of all codes but that of unit u, in float64. */
+static double mixture(const struct cal_relay *k, int g, int u, const double *y1)
+{
+    double r = 0;
+    for (int v = 0; v < k->inputs; v++)
+        r += v == u ? 0 : (double)k->m[g * k->inputs + v] * y1[v];
+    return r;
+}
+
 /* The predictor's guess of unit u, number `at` of the attention's own, from a row of codes, in float64. */
 static double guess(const struct cal_attention *a, int u, int at, const double *y1)
 {
@@ -27,7 +36,8 @@ static double guess(const struct cal_attention *a, int u, int at, const double *
         double z = (double)k->b1[h];
         for (int i = 0; i < k->inputs; i++) {
             int v = read ? (int)read[at * k->inputs + i] : i;
-            z += v == u ? 0 : (double)k->w1[h * k->inputs + i] * y1[v];
+            double seen = v == u ? 0 : v >= U ? mixture(&a->relay, v - U, u, y1) : y1[v];
+            z += (double)k->w1[h * k->inputs + i] * seen;
         }
         g += (double)k->w2[h] * leaky(z);
     }
@@ -116,11 +126,12 @@ static double loss(const struct star *s)
 }
 
 /* Every gradient array, which is of -L, against the slope of the float64 loss. */
-static void check_gradients(const struct cal_contrast_rule *rule, long fan_in, int far)
+static void check_gradients(const struct cal_contrast_rule *rule, long fan_in, long relay, int far)
 {
     struct star s;
     struct star_setup setup = setup_of(rule, 0);
     setup.fan_in = fan_in;
+    setup.relay = relay;
     setup.far = far;
     float image[B * D], view1[B * D], view2[B * D];
     assert_int_equal(star_create(&s, &setup), CAL_OK);
@@ -132,9 +143,9 @@ static void check_gradients(const struct cal_contrast_rule *rule, long fan_in, i
     assert_int_equal(star_forward(&s, 0, image, view1, view2), CAL_OK);
     assert_int_equal(star_learn(&s), CAL_OK);
     assert_true(fabs(s.attention_metric[0] * s.attention->out.units / U - loss(&s)) < 1e-5);
-    const char *const names[][2] = {{"w1", "w1.g"}, {"b1", "b1.g"}, {"w2", "w2.g"}, {"b2", "b2.g"}, {"tau", "tau.g"}};
+    const char *const names[][2] = {{"w1", "w1.g"}, {"b1", "b1.g"}, {"w2", "w2.g"}, {"b2", "b2.g"}, {"tau", "tau.g"}, {"relay", "relay.g"}};
     double largest = 0, worst = 0;
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < (relay ? 6 : 5); i++) {
         float *w = star_array(s.attention, names[i][0], &n), *g = star_array(s.attention, names[i][1], &n_gradient);
         assert_int_equal(n, n_gradient);
         for (size_t k = 0; k < n; k++) {
@@ -158,12 +169,14 @@ static void check_gradients(const struct cal_contrast_rule *rule, long fan_in, i
 static void test_gradients(void **state)
 {
     (void)state;
-    check_gradients(&star_predictor, 0, 0);
-    check_gradients(&star_masked, 0, 0);
-    check_gradients(&star_predictor, 3, 0);
-    check_gradients(&star_predictor, 100, 0); /* all there are */
-    check_gradients(&star_predictor, 0, 1);   /* a shard */
-    check_gradients(&star_predictor, 3, 1);
+    check_gradients(&star_predictor, 0, 0, 0);
+    check_gradients(&star_masked, 0, 0, 0);
+    check_gradients(&star_predictor, 3, 0, 0);
+    check_gradients(&star_predictor, 100, 0, 0); /* all there are */
+    check_gradients(&star_predictor, 0, 0, 1);   /* a shard */
+    check_gradients(&star_predictor, 3, 0, 1);
+    check_gradients(&star_predictor, 3, 2, 0); /* one unit and two mixtures */
+    check_gradients(&star_predictor, 2, 2, 1); /* mixtures alone */
 }
 
 /* Each unit reads so many others, each once, ascending, never itself: those of its region before any else. */
@@ -256,25 +269,39 @@ static void test_both_sides_agree(void **state)
     }
 }
 
+/* Guess u of row 0 as it is sent, where unit v of a cortex says something else. */
+static float guess_after(struct star *s, int u, int v, float code)
+{
+    float *y = v < 3 ? &s->out[0][0][v] : &s->out[1][0][v - 3], was = *y;
+    *y = code;
+    assert_int_equal(star_attend(s, 9), CAL_OK);
+    *y = was;
+    return s->attention_out[0][u];
+}
+
 /* The guess of a unit does not depend on that unit's code, and does on the others'; also after learning. */
 static void test_blind_to_itself(void **state)
 {
     (void)state;
-    struct star s;
-    struct star_setup setup = setup_of(&star_predictor, 0.1);
-    float image[B * D], view1[B * D], view2[B * D];
-    assert_int_equal(star_create(&s, &setup), CAL_OK);
-    for (int t = 0; t < 3; t++) {
-        look(image, view1, view2, t);
-        assert_int_equal(star_forward(&s, t, image, view1, view2), CAL_OK);
-        assert_int_equal(star_learn(&s), CAL_OK);
+    for (int i = 0; i < 3; i++) {
+        struct star s;
+        struct star_setup setup = setup_of(&star_predictor, 0.1);
+        float image[B * D], view1[B * D], view2[B * D];
+        setup.fan_in = i == 1 ? 100 : i == 2 ? 2 : 0;
+        setup.relay = i == 2 ? 2 : 0;
+        assert_int_equal(star_create(&s, &setup), CAL_OK);
+        for (int t = 0; t < 3; t++) {
+            look(image, view1, view2, t);
+            assert_int_equal(star_forward(&s, t, image, view1, view2), CAL_OK);
+            assert_int_equal(star_learn(&s), CAL_OK);
+        }
+        for (int u = 0; u < U; u++)
+            for (int v = 0; v < U; v++) {
+                double change = fabs((double)(guess_after(&s, u, v, -3) - guess_after(&s, u, v, 3)));
+                assert_true(u == v ? change < 1e-5 : change > 1e-3);
+            }
+        star_destroy(&s);
     }
-    const struct cal_bank *k = &((const struct cal_attention *)s.attention)->bank;
-    for (int u = 0; u < U; u++)
-        for (int h = 0; h < k->hidden; h++)
-            for (int v = 0; v < U; v++)
-                assert_true((k->w1[(u * k->hidden + h) * U + v] == 0) == (u == v));
-    star_destroy(&s);
 }
 
 /* What the onlooker computes from codes and context is what the regions reported. */
@@ -310,12 +337,12 @@ static void test_evaluate(void **state)
 static void test_refusals(void **state)
 {
     (void)state;
-    static const char *const words[] = {"has none",         "different rules", "multiple of 4",           "as drives",
-                                        "takes no context", "without delay",   "one network of all units"};
-    for (int i = 0; i < 7; i++) {
+    static const char *const words[] = {"has none",      "different rules",          "multiple of 4",  "as drives", "takes no context",
+                                        "without delay", "one network of all units", "at most as many"};
+    for (int i = 0; i < 8; i++) {
         struct star s = {.setup = setup_of(i == 2 || i == 6 ? &star_masked : &star_predictor, 0.1), .units = U};
         struct cal_contrast_rule other = star_masked;
-        struct cal_attention_params params = {.hidden = 4, .widen = 4, .fan_in = i == 6 ? 4 : 0};
+        struct cal_attention_params params = {.hidden = 4, .widen = 4, .fan_in = i == 6 ? 4 : 0, .relay = i == 7 ? 4 : 0};
         star_ports(&s);
         struct cal_region *r = star_region(&cal_attention_ops, "attention", 2, &s, &params);
         for (int k = 0; k < 2; k++) {

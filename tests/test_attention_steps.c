@@ -109,10 +109,11 @@ static void steps(struct star *s, long from, long to)
 static void test_repeats_and_resumes(void **state)
 {
     (void)state;
-    const struct cal_contrast_rule *const rules[] = {&star_predictor, &star_masked, &star_predictor};
-    for (int i = 0; i < 3; i++) {
+    const struct cal_contrast_rule *const rules[] = {&star_predictor, &star_masked, &star_predictor, &star_predictor};
+    for (int i = 0; i < 4; i++) {
         struct star_setup setup = setup_of(rules[i], 0.1);
-        setup.fan_in = i == 2 ? 3 : 0;
+        setup.fan_in = i >= 2 ? 3 : 0;
+        setup.relay = i == 3 ? 2 : 0;
         struct star straight, again, resumed;
         struct star *all[] = {&straight, &again, &resumed};
         size_t bytes = 0;

@@ -35,6 +35,14 @@ static const struct cal_param params[] = {
      .min = 0,
      .max = 65536,
      .help = "predictor: how many units each unit's network reads, those of its own region first, the rest drawn by the seed; 0: all"},
+    {.name = "relay",
+     .type = CAL_INT,
+     .offset = AT(relay),
+     .unit = "1",
+     .value = "0",
+     .min = 0,
+     .max = 4096,
+     .help = "with a fan_in: how many of those values are mixtures of all units that the shard receives, learnt with the rest"},
     {.name = "far",
      .type = CAL_INT,
      .offset = AT(far),
@@ -104,6 +112,8 @@ static int check_parts(const struct cal_region *r)
     if (rule->negatives == CAL_MASKED && (r->share.shards > 1 || p->fan_in))
         return cal_fail(CAL_EUSAGE, "masked negatives come from one network of all units, expected one shard and fan_in 0, got %d and %ld",
                         r->share.shards, p->fan_in);
+    if (p->relay > p->fan_in)
+        return cal_fail(CAL_EUSAGE, "relay: %ld of the %ld values of fan_in, expected at most as many", p->relay, p->fan_in);
     return CAL_OK;
 }
 

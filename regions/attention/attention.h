@@ -12,6 +12,7 @@
 #include "core/optim.h"
 #include "regions/layers/bank.h"
 #include "regions/layers/mlp.h"
+#include "regions/layers/relay.h"
 #include "regions/layers/sparse.h"
 #include "regions/objectives/contrast.h"
 #include "regions/region.h"
@@ -20,6 +21,7 @@ struct cal_attention_params {
     long hidden; /* predictor: of each unit's own network */
     long widen;  /* masked: the hidden layer is so many times as wide as there are units */
     long fan_in; /* predictor: units that each unit's network reads; 0: all */
+    long relay;  /* with fan_in: how many of those are mixtures of all that the shard receives */
     long far;    /* with fan_in: regions that a shard reads beside those it answers for */
     struct cal_optim_params optimiser;
 };
@@ -28,6 +30,7 @@ struct cal_attention_params {
 struct cal_attention_tape {
     struct cal_bank_tape bank;
     struct cal_sparse_tape sparse;
+    struct cal_relay_tape relay;
     struct cal_mlp_tape mlp;
     float *y1;   /* (B,R); only where no network has it */
     float *y2;   /* (B,U) */
@@ -44,7 +47,8 @@ struct cal_attention {
     struct cal_bank bank;     /* predictor that reads all: R -> H -> 1 for each of U */
     int *block;               /* [own] units of each region it answers for */
     struct cal_sparse sparse; /* predictor that reads some */
-    float *x;                 /* (R,P) scratch: what that one reads */
+    struct cal_relay relay;   /* mixtures that it reads as well */
+    float *x;                 /* (R,P) scratch: what that one reads, and then (G,P) the mixtures */
     struct cal_mlp mlp;       /* masked */
     float *w_tau, *g_tau;     /* (U) the temperatures and their gradient */
     struct cal_optim optim;
@@ -69,8 +73,9 @@ extern const struct cal_attention_form cal_attention_predictor, cal_attention_sp
 
 /* ops->reads: all regions, or those that the shard answers for and some far ones. */
 int cal_attention_reads(const void *params, uint32_t seed, const struct cal_share *s, int *afferent);
-/* The columns of x that each unit's predictor reads, read (U,K): the other units of its region first, ascending. */
-void cal_attention_draw_reads(const struct cal_attention *a, long *read);
+/* The columns of x that each unit's predictor reads, the first `reads` of each row of read (U,K): the other units of its region before any
+ * else, ascending. */
+void cal_attention_draw_reads(const struct cal_attention *a, int reads, long *read);
 
 extern const struct cal_region_ops cal_attention_ops;
 

@@ -76,27 +76,41 @@ const struct cal_attention_form cal_attention_predictor = {
     .backward = predictor_backward,
 };
 
-/* The same with networks that read `fan_in` units each, or all others where there are fewer. */
+/* The same with networks that read `fan_in` values each: units, all others where there are fewer, and mixtures. */
+
+/* How many units each network reads. */
+static int reads_of(const struct cal_attention *a)
+{
+    const struct cal_attention_params *p = a->base.params;
+    int others = a->seen - 1, reads = (int)(p->fan_in - p->relay);
+    return reads < others ? reads : others;
+}
 
 static void sparse_declare(struct cal_attention *a)
 {
     const struct cal_attention_params *p = a->base.params;
-    int others = a->seen - 1, reads = p->fan_in < others ? (int)p->fan_in : others;
-    cal_sparse_declare(&a->sparse, a->units, reads, (int)p->hidden, &a->base.layout, &a->optim);
-    cal_layout_f32(&a->base.layout, CAL_SCRATCH, "x", &a->x, (size_t[]){(size_t)a->seen, (size_t)cal_contrast_pitch(a->base.batch), 0});
+    int pitch = cal_contrast_pitch(a->base.batch), relay = (int)p->relay;
+    cal_sparse_declare(&a->sparse, a->units, reads_of(a) + (relay ? relay + 1 : 0), (int)p->hidden, &a->base.layout, &a->optim);
+    if (relay)
+        cal_relay_declare(&a->relay, relay, a->seen, a->own, pitch, &a->base.layout, &a->optim);
+    cal_layout_f32(&a->base.layout, CAL_SCRATCH, "x", &a->x, (size_t[]){(size_t)(a->seen + relay), (size_t)pitch, 0});
 }
 
 static void sparse_declare_tape(struct cal_attention *a, struct cal_attention_tape *t, struct cal_layout *l)
 {
     cal_layout_f32(l, CAL_TAPE, "x", &t->y1, (size_t[]){(size_t)a->base.batch, (size_t)a->seen, 0});
     cal_sparse_declare_tape(&a->sparse, &t->sparse, cal_contrast_pitch(a->base.batch), l);
+    if (a->relay.values)
+        cal_relay_declare_tape(&a->relay, &a->sparse, &t->relay, l);
 }
 
 static void sparse_init(struct cal_attention *a)
 {
     const struct cal_attention_params *p = a->base.params;
-    cal_attention_draw_reads(a, a->sparse.read);
-    cal_sparse_init(&a->sparse, a->base.seed, a->base.share.hub, first_unit(a), (int)p->fan_in);
+    cal_attention_draw_reads(a, reads_of(a), a->sparse.read);
+    cal_sparse_init(&a->sparse, a->base.seed, a->base.share.hub, first_unit(a), (int)p->fan_in + (p->relay > 0));
+    if (a->relay.values)
+        cal_relay_init(&a->relay, &a->sparse, a->base.seed, a->base.id);
 }
 
 static float *plain_codes(struct cal_attention_tape *t)
@@ -109,6 +123,8 @@ static void sparse_forward(struct cal_attention *a, const struct cal_step *s, st
     (void)s;
     int pitch = cal_contrast_pitch(a->base.batch);
     cal_transpose(a->base.batch, a->seen, t->y1, a->seen, a->x, pitch);
+    if (a->relay.values)
+        cal_relay_forward(&a->relay, &a->sparse, &t->relay, pitch, a->x);
     cal_sparse_forward(&a->sparse, &t->sparse, pitch, a->x, a->query);
     cal_transpose(a->units, a->base.batch, a->query, pitch, t->sent, a->units);
 }
@@ -117,7 +133,11 @@ static void sparse_backward(struct cal_attention *a, struct cal_attention_tape *
 {
     int pitch = cal_contrast_pitch(a->base.batch);
     cal_transpose(a->base.batch, a->seen, t->y1, a->seen, a->x, pitch);
+    if (a->relay.values)
+        cal_relay_again(&a->relay, &t->relay, pitch, a->x);
     cal_sparse_backward(&a->sparse, &t->sparse, pitch, a->x, a->dquery);
+    if (a->relay.values)
+        cal_relay_backward(&a->relay, &a->sparse, &t->relay, pitch, a->x, t->sparse.hidden);
 }
 
 const struct cal_attention_form cal_attention_sparse = {

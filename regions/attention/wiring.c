@@ -58,11 +58,11 @@ static long beside(uint32_t i, int gap, int size)
 
 /* What unit u of a region whose columns are first ... first+size-1 reads: the others of the region, and then drawn ones of all that is
  * received; where even those are too many, drawn ones of the region. */
-static void draw_reads(const struct cal_attention *a, const struct cal_port *port, int first, int u, long *read)
+static void draw_reads(const struct cal_attention *a, const struct cal_port *port, int first, int u, int n, long *read)
 {
     struct cal_rng rng =
         cal_rng_key(a->base.seed, CAL_STREAM_WIRING, (uint32_t)a->base.share.hub, 0, 1 + (uint64_t)(port->unit_offset + u));
-    int n = a->sparse.bank.inputs, neighbours = port->units - 1, near = neighbours < n ? neighbours : n;
+    int neighbours = port->units - 1, near = neighbours < n ? neighbours : n;
     for (int i = 0; i < near; i++)
         read[i] = first + beside(near < neighbours ? cal_rng_permute(&rng, (uint32_t)i, (uint32_t)neighbours) : (uint32_t)i, u, 1);
     for (int i = near; i < n; i++)
@@ -70,13 +70,13 @@ static void draw_reads(const struct cal_attention *a, const struct cal_port *por
     qsort(read, (size_t)n, sizeof *read, ascending);
 }
 
-void cal_attention_draw_reads(const struct cal_attention *a, long *read)
+void cal_attention_draw_reads(const struct cal_attention *a, int reads, long *read)
 {
     int first = 0;
     for (int i = 0; i < a->base.n_drives; i++) {
         const struct cal_port *port = &a->base.drive[i];
         for (int u = 0; u < port->units && !port->far; u++, read += a->sparse.bank.inputs)
-            draw_reads(a, port, first, u, read);
+            draw_reads(a, port, first, u, reads, read);
         first += port->units;
     }
 }
