@@ -157,7 +157,7 @@ static void checksum_by_its_definition(void **state)
 {
     (void)state;
     enum { N = 1100 };
-    float x[N];
+    float x[N], y[N];
     struct cal_rng key = cal_rng_key(5, CAL_STREAM_TEST, 0, 0, 0);
     cal_rng_normal_fill(&key, 0, x, N);
     bool good = true;
@@ -172,6 +172,8 @@ static void checksum_by_its_definition(void **state)
         size_t cut = n / 3;
         good = good && cal_checksum(x, n, first) == slow;
         good = good && cal_checksum(x, cut, first) + cal_checksum(x + cut, n - cut, first + (uint32_t)cut) == slow;
+        y[n] = 2;
+        good = good && cal_checksum_copy(y, x, n, first) == slow && !memcmp(x, y, n * sizeof *x) && y[n] == 2;
     }
     assert_all_true(good);
 }
