@@ -217,21 +217,53 @@ static void enter(struct cal_ledger *l, size_t floats, uint64_t sum)
     l->checksum += sum;
 }
 
-/* The sum over a message in the packed order of its words, wherever the columns lie. */
-static uint64_t sum_of(const struct cal_rep *rep)
+/* The sum over slice i, whose first word is word `position` of the message, wherever its columns lie; packed to `out` as well, unless that is NULL or
+ * where the slice lies already. */
+static uint64_t sum_of_slice(const struct cal_rep *rep, int i, size_t position, float *out)
+{
+    const float *from = rep->data[i];
+    size_t cols = (size_t)rep->spec->slice[i].cols, rows = (size_t)cal_slice_rows(rep->spec, i), ld = (size_t)rep->ld[i];
+    if (out && out != from && ld == cols)
+        return cal_checksum_copy(out, from, rows * cols, (uint32_t)position);
+    if (out && out != from) { /* narrow rows are summed better when they lie together */
+        cal_rep_pack(rep, i, out);
+        from = out;
+        ld = cols;
+    }
+    if (ld == cols)
+        return cal_checksum(from, rows * cols, (uint32_t)position);
+    uint64_t sum = 0;
+    for (size_t b = 0; b < rows; b++)
+        sum += cal_checksum(from + b * ld, cols, (uint32_t)(position + b * cols));
+    return sum;
+}
+
+/* The sum over a message in the packed order of its words; packed to `out`, unless that is NULL. */
+static uint64_t sum_of(const struct cal_rep *rep, float *out)
 {
     uint64_t sum = 0;
     size_t position = 0;
     for (int i = 0; i < rep->spec->n; i++) {
-        size_t cols = (size_t)rep->spec->slice[i].cols, rows = (size_t)cal_slice_rows(rep->spec, i);
-        if ((size_t)rep->ld[i] == cols) { /* one piece */
-            cols *= rows;
-            rows = 1;
-        }
-        for (size_t b = 0; b < rows; b++, position += cols)
-            sum += cal_checksum(rep->data[i] + b * (size_t)rep->ld[i], cols, (uint32_t)position);
+        sum += sum_of_slice(rep, i, position, out ? out + position : NULL);
+        position += (size_t)cal_slice_rows(rep->spec, i) * (size_t)rep->spec->slice[i].cols;
     }
     return sum;
+}
+
+/* Where message k goes out from, or NULL: its receiver is given a pointer. */
+static float *outgoing(const struct end_of_link *e, long k)
+{
+    return e->end == SENDER ? e->out[k % 2] : e->end == HELD ? e->slot[k % e->n_slots] : NULL;
+}
+
+float *cal_exchange_room(struct cal_exchange *x, int link, long k)
+{
+    struct end_of_link *e = &x->ends[link];
+    CAL_ASSERT(k == e->next_put && k < e->total);
+    CAL_ASSERT(e->end != HELD || k < e->released + e->n_slots);
+    if (e->end == SENDER)
+        x->wait_s += cal_wait(x->world, &e->request[k % 2]);
+    return outgoing(e, k);
 }
 
 void cal_exchange_put(struct cal_exchange *x, int link, long k, const struct cal_rep *rep)
@@ -240,32 +272,28 @@ void cal_exchange_put(struct cal_exchange *x, int link, long k, const struct cal
     if (e->end == NONE)
         return;
     CAL_ASSERT(k == e->next_put && k < e->total);
+    CAL_ASSERT(e->end != HELD || k < e->released + e->n_slots);
     double start = cal_now_s(), waited = 0;
-    if (e->end == DIRECT) {
-        e->rep = *rep;
-        enter(&e->sent, e->floats, sum_of(rep));
-    } else if (e->end == HELD) {
-        CAL_ASSERT(k < e->released + e->n_slots);
-        cal_rep_pack_all(rep, e->slot[k % e->n_slots]);
-        enter(&e->sent, e->floats, cal_checksum(e->slot[k % e->n_slots], e->floats, 0));
-    } else {
+    if (e->end == SENDER)
         waited = cal_wait(x->world, &e->request[k % 2]);
-        cal_rep_pack_all(rep, e->out[k % 2]);
+    uint64_t sum = sum_of(rep, outgoing(e, k));
+    if (e->end == SENDER)
         cal_mpi_check(MPI_Start(&e->request[k % 2]), "send");
-        enter(&e->sent, e->floats, cal_checksum(e->out[k % 2], e->floats, 0)); /* while it travels */
-    }
+    if (e->end == DIRECT)
+        e->rep = *rep;
+    enter(&e->sent, e->floats, sum);
     e->next_put++;
     x->wait_s += waited;
     x->transfer_s += cal_now_s() - start - waited;
 }
 
-/* Message k is in its slot when this returns. */
-static void arrive(struct cal_exchange *x, struct end_of_link *e, long k)
+/* Message k is in its slot when this returns. Large ones are fetched by the first look at them: that is no waiting. Returns the seconds waited. */
+static double arrive(struct cal_exchange *x, struct end_of_link *e, long k)
 {
     if (e->end == RECEIVER)
-        x->wait_s += cal_wait(x->world, &e->request[k % e->n_slots]);
-    else
-        CAL_ASSERT(k < e->next_put);
+        return cal_wait(x->world, &e->request[k % e->n_slots]);
+    CAL_ASSERT(k < e->next_put);
+    return 0;
 }
 
 const struct cal_rep *cal_exchange_take(struct cal_exchange *x, int link, long k)
@@ -277,14 +305,14 @@ const struct cal_rep *cal_exchange_take(struct cal_exchange *x, int link, long k
         return &e->rep;
     }
     CAL_ASSERT(k == e->next_take && k < e->total);
-    arrive(x, e, k);
-    double start = cal_now_s();
+    double start = cal_now_s(), waited = arrive(x, e, k);
     if (e->end != DIRECT)
         cal_rep_point(&e->rep, e->slot[k % e->n_slots]);
     e->rep.presentation = e->first + k;
-    enter(&e->received, e->floats, e->end == DIRECT ? sum_of(&e->rep) : cal_checksum(e->slot[k % e->n_slots], e->floats, 0));
+    enter(&e->received, e->floats, sum_of(&e->rep, NULL));
     e->next_take++;
-    x->transfer_s += cal_now_s() - start;
+    x->wait_s += waited;
+    x->transfer_s += cal_now_s() - start - waited;
     return &e->rep;
 }
 
@@ -337,7 +365,7 @@ const float *cal_exchange_pending(struct cal_exchange *x, int link, long k)
 {
     struct end_of_link *e = &x->ends[link];
     CAL_ASSERT(e->end == HELD || e->end == RECEIVER);
-    arrive(x, e, k);
+    x->wait_s += arrive(x, e, k);
     return e->slot[k % e->n_slots];
 }
 

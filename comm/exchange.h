@@ -47,6 +47,9 @@ size_t cal_exchange_bytes(const struct cal_link *links, int n, int rank);
 
 /* Begin a stretch: post the receives. Local. Order: open < (put, take, release)* < close. Messages in flight must have been restored. */
 void cal_exchange_open(struct cal_exchange *x, const struct cal_link_start *start);
+/* Memory from which message k (the next one) will go out, packed: what its sender writes there needs no copy. Waits until it is free. [borrow] until
+ * cal_exchange_put() of k. NULL where the receiver is given a pointer, and nothing goes out. */
+float *cal_exchange_room(struct cal_exchange *x, int link, long k);
 /* Hand in message k of an edge (k in order), at its sender.
  *   rep  [borrow] alive and unchanged until the end of the step in which it is used, where the edge has no hold and stays in the process; else until return */
 void cal_exchange_put(struct cal_exchange *x, int link, long k, const struct cal_rep *rep);

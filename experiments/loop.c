@@ -156,13 +156,40 @@ static long drive_number(const struct cal_graph *g, const struct cal_edge *x, lo
     return w - x->delay - (x->from == CAL_FROM_STIMULUS ? 0 : g->lag[x->from]);
 }
 
+/* Does the edge carry presentation p? */
+static bool carries(const struct turn *t, int edge, long p)
+{
+    const struct cal_graph *g = t->s->graph;
+    return cal_edge_active(g, edge, t->segment->phase) && p < cal_edge_messages(g, edge, t->segment->count);
+}
+
+/* Where the slices of presentation p are to be made: where the largest message goes out from, so that it is not copied, as far as they are aligned there;
+ * else in arrays of the region's own. */
+static void make_room(struct turn *t, struct cal_host *h, long p, float *out[])
+{
+    int edge = h->whole_edge;
+    memcpy(out, h->out, sizeof h->out);
+    if (edge >= 0 && carries(t, edge, p)) {
+        const struct cal_edge *x = &t->s->graph->edge[edge];
+        float *room = cal_exchange_room(t->s->exchange, cal_sim_link_of(t->s, edge), p);
+        size_t at = 0;
+        for (int i = 0; i < x->spec.n; i++) {
+            if (at * sizeof *room % CAL_ALIGN == 0)
+                out[x->slice[i]] = room + at;
+            at += (size_t)cal_slice_rows(&x->spec, i) * (size_t)x->spec.slice[i].cols;
+        }
+    }
+    for (int i = 0; i < h->rep.spec->n; i++)
+        h->rep.data[i] = out[i];
+}
+
 static void send(struct turn *t, struct cal_host *h, long p)
 {
     struct cal_graph *g = t->s->graph;
     h->rep.presentation = t->segment->first + p;
     for (int i = 0; i < h->n_out; i++) {
         int edge = h->out_edge[i];
-        if (!cal_edge_active(g, edge, t->segment->phase) || p >= cal_edge_messages(g, edge, t->segment->count))
+        if (!carries(t, edge, p))
             continue;
         struct cal_rep part;
         cal_edge_view(&g->edge[edge], &h->rep, &part);
@@ -206,9 +233,11 @@ static void forward(struct turn *t, struct cal_host *h, long w)
     struct cal_tape *tape = &h->tape[presentation % h->n_tapes];
     struct cal_step step = cal_graph_step(g, r->id, t->segment->phase, presentation);
     step.learnt = h->learnt;
+    float *out[CAL_SLICES_MAX];
+    make_room(t, h, p, out);
     double start = cal_now_s();
     if (!h->failed) {
-        int err = cal_region_forward(r, &step, h->arrived, tape, h->out);
+        int err = cal_region_forward(r, &step, h->arrived, tape, out);
         h->failed = err != 0;
         note(t, err);
     }

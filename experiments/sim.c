@@ -119,6 +119,30 @@ static size_t kept_floats(const struct cal_graph *g, int r)
     return edge >= 0 && g->edge[edge].to == r ? cal_rep_spec_floats(&g->edge[edge].spec) : 0;
 }
 
+/* Is the message of the link more than a pointer, and made of slices as the region has them? */
+static bool sends_whole(const struct cal_link *l, const struct cal_edge *x, const struct cal_rep_spec *out)
+{
+    bool whole = l->hold > 0 || l->from_rank != l->to_rank;
+    for (int i = 0; i < x->spec.n; i++)
+        whole = whole && x->spec.slice[i].cols == out->slice[x->slice[i]].cols;
+    return whole;
+}
+
+static void find_whole_edge(const struct cal_sim *s, struct cal_host *h)
+{
+    size_t most = 0;
+    h->whole_edge = -1;
+    for (int i = 0; i < h->n_out; i++) {
+        int edge = h->out_edge[i];
+        const struct cal_edge *x = &s->graph->edge[edge];
+        size_t floats = cal_rep_spec_floats(&x->spec);
+        if (floats > most && sends_whole(&s->link[cal_sim_link_of(s, edge)], x, &h->region->out)) {
+            most = floats;
+            h->whole_edge = edge;
+        }
+    }
+}
+
 static void create_host(struct cal_sim *s, int turn, struct cal_host *h)
 {
     int r = s->graph->order[turn];
@@ -224,6 +248,8 @@ int cal_sim_join(struct cal_stimulus *stimulus, struct cal_graph *g, struct cal_
         s = NULL;
     } else {
         s->control = cal_control_create(w);
+        for (int i = 0; i < s->n_hosts; i++)
+            find_whole_edge(s, &s->host[i]);
     }
     *out = s;
     return err;

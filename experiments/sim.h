@@ -48,9 +48,10 @@ struct cal_host {
     int n_tapes;
     struct cal_tape *tape; /* presentation p is on tape p mod n_tapes */
     float *out[CAL_SLICES_MAX];
+    int whole_edge;     /* of those to other regions, the one that sends most, of slices undivided, and not by pointer; -1: none */
     float *kept[2];     /* the last message of its lossy drive, packed; the second in phases within others. NULL: it has none */
     size_t n_kept;      /* floats of one */
-    struct cal_rep rep; /* what it sends: points at out */
+    struct cal_rep rep; /* what it sends: points at out, or to where its whole edge sends from */
     long learnt;
     double forward_s, learn_s; /* spent in its calls, in this process */
     long forwards, learns;

@@ -30,6 +30,7 @@ static float content(int from, long k, int slice, int i)
 
 struct fixture {
     struct cal_rep_spec spec;
+    bool in_place; /* messages are written where they go out from, where there is such a place */
     struct cal_link link[N_LINKS_MAX];
     int from[N_LINKS_MAX], n;
     char name[N_LINKS_MAX][16];
@@ -50,17 +51,18 @@ static void join(struct fixture *f, int from, int to, int hold)
     f->n++;
 }
 
-/* Message k of a link as its sender has it, columns 3 ... of an array 5 wider. */
+/* Message k of a link as its sender has it: columns 3 ... of an array 5 wider, or in place. */
 static void put(struct cal_exchange *x, const struct fixture *f, int link, long k, float *wide)
 {
-    int cols = f->spec.slice[0].cols, ld = cols + 5;
+    float *room = f->in_place ? cal_exchange_room(x, link, k) : NULL;
+    int cols = f->spec.slice[0].cols, ld = room ? cols : cols + 5;
+    float *code = room ? room : wide + 3, *shared = room ? room + f->spec.rows * cols : wide + f->spec.rows * ld;
     for (int b = 0; b < f->spec.rows; b++)
         for (int c = 0; c < cols; c++)
-            wide[b * ld + 3 + c] = content(f->from[link], k, 0, b * cols + c);
-    float *shared = wide + f->spec.rows * ld;
+            code[b * ld + c] = content(f->from[link], k, 0, b * cols + c);
     for (int c = 0; c < cols; c++)
         shared[c] = content(f->from[link], k, 1, c);
-    struct cal_rep rep = {.spec = &f->spec, .presentation = k, .data = {wide + 3, shared}, .ld = {ld, cols}};
+    struct cal_rep rep = {.spec = &f->spec, .presentation = k, .data = {code, shared}, .ld = {ld, cols}};
     cal_exchange_put(x, link, k, &rep);
 }
 
@@ -193,6 +195,21 @@ static void checksum_is_the_same_anywhere(void **state)
     assert_all_true(spread == together && spread != 0);
 }
 
+/* Writing messages where they go out from changes nothing, not even the order in which they may be under way. */
+static void in_place_or_packed(void **state)
+{
+    (void)state;
+    struct fixture f = {.spec = make_spec(256, 48)};
+    for (int i = 0; i < 4; i++)
+        for (int hold = 0; hold < 3; hold++)
+            join(&f, i, (i + 1 + hold) % 4, hold);
+    uint64_t packed, in_place;
+    check(&f, &packed);
+    f.in_place = true;
+    check(&f, &in_place);
+    assert_all_true(packed == in_place && packed != 0);
+}
+
 /* A message larger than any eager limit. */
 static void large_messages(void **state)
 {
@@ -311,6 +328,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(chain_with_delays),
         cmocka_unit_test(ring_with_delay_four),
         cmocka_unit_test(checksum_is_the_same_anywhere),
+        cmocka_unit_test(in_place_or_packed),
         cmocka_unit_test(large_messages),
         cmocka_unit_test(sizes_that_differ_are_refused),
         cmocka_unit_test(abandon_and_go_on),
