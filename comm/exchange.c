@@ -38,7 +38,7 @@ struct cal_exchange {
     struct cal_world *world;
     int n;
     struct end_of_link *ends;
-    double wait_s, transfer_s;
+    double wait_s; /* since last asked */
 };
 
 static enum end end_at(const struct cal_link *l, int rank)
@@ -273,9 +273,8 @@ void cal_exchange_put(struct cal_exchange *x, int link, long k, const struct cal
         return;
     CAL_ASSERT(k == e->next_put && k < e->total);
     CAL_ASSERT(e->end != HELD || k < e->released + e->n_slots);
-    double start = cal_now_s(), waited = 0;
     if (e->end == SENDER)
-        waited = cal_wait(x->world, &e->request[k % 2]);
+        x->wait_s += cal_wait(x->world, &e->request[k % 2]);
     uint64_t sum = sum_of(rep, outgoing(e, k));
     if (e->end == SENDER)
         cal_mpi_check(MPI_Start(&e->request[k % 2]), "send");
@@ -283,17 +282,15 @@ void cal_exchange_put(struct cal_exchange *x, int link, long k, const struct cal
         e->rep = *rep;
     enter(&e->sent, e->floats, sum);
     e->next_put++;
-    x->wait_s += waited;
-    x->transfer_s += cal_now_s() - start - waited;
 }
 
-/* Message k is in its slot when this returns. Large ones are fetched by the first look at them: that is no waiting. Returns the seconds waited. */
-static double arrive(struct cal_exchange *x, struct end_of_link *e, long k)
+/* Message k is in its slot when this returns. */
+static void arrive(struct cal_exchange *x, struct end_of_link *e, long k)
 {
     if (e->end == RECEIVER)
-        return cal_wait(x->world, &e->request[k % e->n_slots]);
-    CAL_ASSERT(k < e->next_put);
-    return 0;
+        x->wait_s += cal_wait(x->world, &e->request[k % e->n_slots]);
+    else
+        CAL_ASSERT(k < e->next_put);
 }
 
 const struct cal_rep *cal_exchange_take(struct cal_exchange *x, int link, long k)
@@ -305,14 +302,12 @@ const struct cal_rep *cal_exchange_take(struct cal_exchange *x, int link, long k
         return &e->rep;
     }
     CAL_ASSERT(k == e->next_take && k < e->total);
-    double start = cal_now_s(), waited = arrive(x, e, k);
+    arrive(x, e, k);
     if (e->end != DIRECT)
         cal_rep_point(&e->rep, e->slot[k % e->n_slots]);
     e->rep.presentation = e->first + k;
     enter(&e->received, e->floats, sum_of(&e->rep, NULL));
     e->next_take++;
-    x->wait_s += waited;
-    x->transfer_s += cal_now_s() - start - waited;
     return &e->rep;
 }
 
@@ -365,7 +360,7 @@ const float *cal_exchange_pending(struct cal_exchange *x, int link, long k)
 {
     struct end_of_link *e = &x->ends[link];
     CAL_ASSERT(e->end == HELD || e->end == RECEIVER);
-    x->wait_s += arrive(x, e, k);
+    arrive(x, e, k);
     return e->slot[k % e->n_slots];
 }
 
@@ -376,11 +371,11 @@ void cal_exchange_restore(struct cal_exchange *x, int link, long k, const float 
     memcpy(e->slot[k % e->n_slots], data, e->floats * sizeof *data);
 }
 
-void cal_exchange_times(struct cal_exchange *x, double *wait_s, double *transfer_s)
+double cal_exchange_waited(struct cal_exchange *x)
 {
-    *wait_s = x->wait_s;
-    *transfer_s = x->transfer_s;
-    x->wait_s = x->transfer_s = 0;
+    double seconds = x->wait_s;
+    x->wait_s = 0;
+    return seconds;
 }
 
 struct cal_ledger *cal_exchange_ledger(struct cal_exchange *x, int link, bool sender)

@@ -71,8 +71,9 @@ void cal_exchange_abandon(struct cal_exchange *x, const long *sent);
 const float *cal_exchange_pending(struct cal_exchange *x, int link, long k);
 void cal_exchange_restore(struct cal_exchange *x, int link, long k, const float *data);
 
-/* Seconds this rank has spent since the last call: waiting for others, and moving data. */
-void cal_exchange_times(struct cal_exchange *x, double *wait_s, double *transfer_s);
+/* Seconds that this rank has waited for others since the last call. What putting and taking cost beside that is for the caller to clock: a pair of
+ * looks at the clock takes longer than a small message. */
+double cal_exchange_waited(struct cal_exchange *x);
 
 /* Compare both ends of every edge. Collective.
  *   total  [out] on all ranks: the sum over all edges

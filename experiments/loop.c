@@ -273,9 +273,18 @@ static void learn(struct turn *t, struct cal_host *h, long w)
         release(t, h->context_edge[i], p);
 }
 
+/* Seconds of this rank in this phase that are accounted for, but for those of moving data. */
+static double accounted(struct turn *t)
+{
+    t->clock[CAL_WAIT] += cal_exchange_waited(t->s->exchange);
+    return t->clock[CAL_COMPUTE] + t->clock[CAL_STIMULUS] + t->clock[CAL_WAIT] + t->clock[CAL_RECORD];
+}
+
+/* What remains of a wall step has gone into moving data. */
 static void wall_step(struct turn *t)
 {
     struct cal_sim *s = t->s;
+    double begin = cal_now_s(), before = accounted(t);
     const struct cal_graph *g = s->graph;
     const bool *awake = g->awake[t->segment->phase];
     for (int i = 0; i < s->n_hosts; i++) {
@@ -292,14 +301,8 @@ static void wall_step(struct turn *t)
     s->shown[t->segment->phase] += s->at.wall < t->segment->count;
     s->at.wall++;
     s->at.step++;
-}
-
-static void add_exchange_times(struct turn *t)
-{
-    double wait_s, transfer_s;
-    cal_exchange_times(t->s->exchange, &wait_s, &transfer_s);
-    t->clock[CAL_WAIT] += wait_s;
-    t->clock[CAL_TRANSFER] += transfer_s;
+    double moving = cal_now_s() - begin - (accounted(t) - before);
+    t->clock[CAL_TRANSFER] += moving > 0 ? moving : 0; /* rounding */
 }
 
 /* This rank's word after a step: its status and wishes, and in a logging step what the progress line shows. */
@@ -390,7 +393,9 @@ static int turn_over(struct turn *t, const struct cal_loop_options *o, struct ca
     if (cal_control_pending(s->control))
         cal_control_collect(s->control, &all, &t->clock[CAL_WAIT]);
     make_word(t, o, log, &mine);
+    double start = cal_now_s();
     cal_control_submit(s->control, &mine);
+    t->clock[CAL_TRANSFER] += cal_now_s() - start; /* a large message that has come is fetched by whoever looks first */
     if (*logged)
         cal_progress_show(p, s, s->at.step - 1, all.value);
     *logged = log;
@@ -425,7 +430,7 @@ static int finish_segment(struct turn *t)
 {
     struct cal_sim *s = t->s;
     cal_exchange_close(s->exchange);
-    add_exchange_times(t);
+    t->clock[CAL_WAIT] += cal_exchange_waited(s->exchange);
     note(t, cal_recorder_close(s));
     note(t, cal_metrics_log(s));
     check_hosts(t);
@@ -454,7 +459,6 @@ static int run_segment(struct cal_sim *s, const struct cal_loop_options *o, stru
     while (!err && s->at.wall < steps) {
         double begin = cal_now_s();
         wall_step(&t);
-        add_exchange_times(&t);
         err = turn_over(&t, o, p, &logged);
         t.clock[CAL_TOTAL] += cal_now_s() - begin;
     }
