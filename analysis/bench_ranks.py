@@ -3,11 +3,13 @@
 usage: ./run bench, which calls it
 
 Every step does the same work on the same samples, but for the stimulus, which every process that sees it makes for itself. So the ratio of steps a second stands twice: as it is,
-and with the stimulus set apart, which takes (processes that see it) x (what one batch takes in the run with 3 processes) / 2 of each step on 2 cores. Each is the best of three, in turns.
+and with the stimulus set apart, which takes (processes that see it) x (what one batch takes in the run with 3 processes) / 2 of each step on 2 cores. Runs take turns; the
+median turn stands there, with the lowest and the highest.
 """
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -29,20 +31,28 @@ def run(regions, options):
     return summary["batch"] / summary["samples_per_s"], summary["phases"][0]["stimulus"]["max"] / STEPS
 
 
+def without(turn, name):
+    """Seconds of a step but for the stimulus."""
+    return turn[name][0] - CASES[name][2] * turn["3 ranks"][1] / CORES
+
+
+def spread(values):
+    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+
+
 def main(arguments):
     if not arguments or int(arguments[0]) < CORES:
         print(f"more ranks than cores: skipped, needs {CORES} cores")
         return
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])  # what we start has no more, however many there are
-    best = {name: (float("inf"), float("inf")) for name in CASES}
-    for _ in range(TURNS):
-        for name, (regions, options, _) in CASES.items():
-            best[name] = min(best[name], run(regions, options))
-    base, batch = best["3 ranks"]
-    apart = lambda name: best[name][0] - CASES[name][2] * batch / CORES
-    for name, (seconds, _) in best.items():
-        line = f"more ranks than cores, {name:21}, {CORES} cores: {1e3 * seconds:6.1f} ms a step"
-        print(line + (f", {base / seconds:.2f} of the work a second of 3 ranks, {apart('3 ranks') / apart(name):.2f} without the stimulus" if name != "3 ranks" else ""), flush=True)
+    turns = [{name: run(regions, options) for name, (regions, options, _) in CASES.items()} for _ in range(TURNS)]
+    for name in CASES:
+        line = f"more ranks than cores, {name:21}, {CORES} cores: {1e3 * statistics.median(turn[name][0] for turn in turns):6.1f} ms a step"
+        if name != "3 ranks":
+            work = [turn["3 ranks"][0] / turn[name][0] for turn in turns]
+            apart = [without(turn, "3 ranks") / without(turn, name) for turn in turns]
+            line += f", {spread(work)} of the work a second of 3 ranks, {spread(apart)} without the stimulus"
+        print(line, flush=True)
 
 
 if __name__ == "__main__":
