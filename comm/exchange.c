@@ -259,6 +259,8 @@ static float *outgoing(const struct end_of_link *e, long k)
 float *cal_exchange_room(struct cal_exchange *x, int link, long k)
 {
     struct end_of_link *e = &x->ends[link];
+    if (e->end == NONE)
+        return NULL;
     CAL_ASSERT(k == e->next_put && k < e->total);
     CAL_ASSERT(e->end != HELD || k < e->released + e->n_slots);
     if (e->end == SENDER)
