@@ -114,6 +114,39 @@ void cal_world_gather(struct cal_world *w, const double *mine, int n, double *al
         cal_mpi_check(MPI_Gather(mine, n, MPI_DOUBLE, all, n, MPI_DOUBLE, 0, w->comm), "gather");
 }
 
+/* MPI's form of an operation: into[i] becomes what both are together. Sums stand in `mean`. */
+static void join(void *from, void *into, int *n, MPI_Datatype *type)
+{
+    const struct cal_spread *a = from;
+    struct cal_spread *b = into;
+    (void)type;
+    for (int i = 0; i < *n; i++) {
+        bool more = a[i].max > b[i].max || (!(a[i].max < b[i].max) && a[i].most < b[i].most);
+        b[i].most = more ? a[i].most : b[i].most;
+        b[i].max = more ? a[i].max : b[i].max;
+        b[i].min = a[i].min < b[i].min ? a[i].min : b[i].min;
+        b[i].mean += a[i].mean;
+    }
+}
+
+void cal_world_spread(struct cal_world *w, const double *mine, int n, struct cal_spread *all)
+{
+    for (int i = 0; i < n; i++)
+        all[i] = (struct cal_spread){.min = mine[i], .mean = mine[i], .max = mine[i], .most = w->rank};
+    if (w->size == 1)
+        return;
+    MPI_Datatype type;
+    MPI_Op op;
+    cal_mpi_check(MPI_Type_contiguous((int)sizeof *all, MPI_BYTE, &type), "spread");
+    cal_mpi_check(MPI_Type_commit(&type), "spread");
+    cal_mpi_check(MPI_Op_create(join, 1, &op), "spread");
+    cal_mpi_check(MPI_Reduce(w->rank == 0 ? MPI_IN_PLACE : all, all, n, type, op, 0, w->comm), "spread");
+    cal_mpi_check(MPI_Op_free(&op), "spread");
+    cal_mpi_check(MPI_Type_free(&type), "spread");
+    for (int i = 0; i < n; i++)
+        all[i].mean /= w->size;
+}
+
 void cal_world_share(struct cal_world *w, void *bytes, size_t n)
 {
     if (w->size > 1)

@@ -31,6 +31,13 @@ int cal_agree_quietly(struct cal_world *w, int err);
 void cal_world_barrier(struct cal_world *w);
 /* Rank 0 gets everybody's n numbers, rank after rank (size x n); others may pass NULL. Collective. */
 void cal_world_gather(struct cal_world *w, const double *mine, int n, double *all);
+/* A number over all ranks: the least, the mean, the most, and the first rank that has the most. */
+struct cal_spread {
+    double min, mean, max;
+    int most;
+};
+/* Rank 0 gets those of each of n numbers; for others `all` is room to work in. What a rank holds does not grow with their number. Collective. */
+void cal_world_spread(struct cal_world *w, const double *mine, int n, struct cal_spread *all);
 /* Everybody gets rank 0's bytes. Collective. */
 void cal_world_share(struct cal_world *w, void *bytes, size_t n);
 

@@ -46,21 +46,23 @@ static void print_regions(struct cal_graph *g)
 static void print_projections(const struct cal_graph *g)
 {
     const struct cal_experiment *e = g->experiment;
+    double *bytes = cal_alloc((size_t)e->n_projections * sizeof *bytes);
+    int *edges = cal_alloc((size_t)e->n_projections * sizeof *edges);
+    for (int i = 0; i < g->n_edges; i++) {
+        unsigned p = e->edge[i].projection;
+        edges[p]++;
+        bytes[p] += g->edge[i].from == CAL_FROM_STIMULUS ? 0 : (double)cal_rep_spec_floats(&g->edge[i].spec) * sizeof(float);
+    }
     printf("\n%-14s %-8s %6s %8s %6s %14s\n", "projection", "role", "edges", "delay", "drop", "a step");
     for (int p = 0; p < e->n_projections; p++) {
-        double bytes = 0;
-        int edges = 0;
-        for (int i = 0; i < g->n_edges; i++)
-            if (e->edge[i].projection == p) {
-                edges++;
-                bytes += g->edge[i].from == CAL_FROM_STIMULUS ? 0 : (double)cal_rep_spec_floats(&g->edge[i].spec) * sizeof(float);
-            }
-        char *text = bytes_text(bytes);
-        printf("%-14s %-8s %6d %8d %6g %14s\n", e->projection[p].name, e->projection[p].role == CAL_DRIVE ? "drive" : "context", edges,
+        char *text = bytes_text(bytes[p]);
+        printf("%-14s %-8s %6d %8d %6g %14s\n", e->projection[p].name, e->projection[p].role == CAL_DRIVE ? "drive" : "context", edges[p],
                e->projection[p].delay, e->projection[p].drop, text);
         cal_free(text);
     }
     printf("(what a region takes of the stimulus crosses no process and counts nothing)\n");
+    cal_free(bytes);
+    cal_free(edges);
 }
 
 static double dump_bytes(const struct cal_graph *g, int phase)

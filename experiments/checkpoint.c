@@ -109,14 +109,15 @@ static int load_kept(struct cal_host *h, struct cal_h5 *f)
 static int save_links(struct cal_sim *s, struct cal_host *h, struct cal_h5 *f, bool in_segment)
 {
     int err = CAL_OK;
-    for (int i = 0; !err && i < s->n_links; i++) {
+    for (int n = 0; !err && n < h->n_links; n++) {
+        int i = h->link[n];
         const struct cal_edge *x = &s->graph->edge[s->edge_of[i]];
         struct cal_link_start start = in_segment ? cal_sim_link_start(s, i) : (struct cal_link_start){0};
         for (long k = start.next_take; !err && x->to == h->region->id && k < start.next_send; k++) {
-            size_t n = cal_rep_spec_floats(&x->spec);
-            char *name = cal_sprintf("flight/%d/%ld", s->edge_of[i], k);
-            if (n)
-                err = cal_h5_write(f, name, CAL_F32, 1, &n, cal_exchange_pending(s->exchange, i, k));
+            size_t floats = cal_rep_spec_floats(&x->spec);
+            char *name = cal_sprintf("flight/%d/%ld", x->number, k);
+            if (floats)
+                err = cal_h5_write(f, name, CAL_F32, 1, &floats, cal_exchange_pending(s->exchange, i, k));
             cal_free(name);
         }
         for (int sender = 0; !err && sender < 2; sender++) {
@@ -124,7 +125,7 @@ static int save_links(struct cal_sim *s, struct cal_host *h, struct cal_h5 *f, b
                 continue;
             const struct cal_ledger *l = cal_exchange_ledger(s->exchange, i, sender);
             long row[3] = {(long)l->messages, (long)l->bytes, (long)l->checksum};
-            char *name = cal_sprintf("ledger/%d/%s", s->edge_of[i], sender ? "sent" : "received");
+            char *name = cal_sprintf("ledger/%d/%s", x->number, sender ? "sent" : "received");
             err = write_i64(f, name, row, 3);
             cal_free(name);
         }
@@ -135,14 +136,15 @@ static int save_links(struct cal_sim *s, struct cal_host *h, struct cal_h5 *f, b
 static int load_links(struct cal_sim *s, struct cal_host *h, struct cal_h5 *f, bool in_segment)
 {
     int err = CAL_OK;
-    for (int i = 0; !err && i < s->n_links; i++) {
+    for (int n = 0; !err && n < h->n_links; n++) {
+        int i = h->link[n];
         const struct cal_edge *x = &s->graph->edge[s->edge_of[i]];
         struct cal_link_start start = in_segment ? cal_sim_link_start(s, i) : (struct cal_link_start){0};
-        size_t n = cal_rep_spec_floats(&x->spec);
-        float *message = cal_alloc(n * sizeof *message);
-        for (long k = start.next_take; !err && n && x->to == h->region->id && k < start.next_send; k++) {
-            char *name = cal_sprintf("flight/%d/%ld", s->edge_of[i], k);
-            err = cal_h5_read(f, name, CAL_F32, 1, &n, message);
+        size_t floats = cal_rep_spec_floats(&x->spec);
+        float *message = cal_alloc(floats * sizeof *message);
+        for (long k = start.next_take; !err && floats && x->to == h->region->id && k < start.next_send; k++) {
+            char *name = cal_sprintf("flight/%d/%ld", x->number, k);
+            err = cal_h5_read(f, name, CAL_F32, 1, &floats, message);
             cal_free(name);
             if (!err)
                 cal_exchange_restore(s->exchange, i, k, message);
@@ -152,7 +154,7 @@ static int load_links(struct cal_sim *s, struct cal_host *h, struct cal_h5 *f, b
             if ((sender ? x->from : x->to) != h->region->id)
                 continue;
             long row[3] = {0, 0, 0};
-            char *name = cal_sprintf("ledger/%d/%s", s->edge_of[i], sender ? "sent" : "received");
+            char *name = cal_sprintf("ledger/%d/%s", x->number, sender ? "sent" : "received");
             err = read_i64(f, name, row, 3);
             cal_free(name);
             *cal_exchange_ledger(s->exchange, i, sender) =

@@ -68,7 +68,7 @@ static int write_manifest(const struct cal_sim *s, const char *set)
         fprintf(f, "experiment: %s\nvariant: %s\nseed: %u\nstep: %ld\nfiles:\n", s->experiment->name, s->experiment->variant,
                 s->experiment->seed, s->at.step);
         for (int r = 0; r < s->graph->n_regions; r++)
-            fprintf(f, "  - %s.h5\n", s->graph->region[r]->name);
+            fprintf(f, "  - %s.h5\n", cal_experiment_name(s->experiment, r).text);
         err = cal_file_settle(path, f, CAL_OK);
     }
     cal_free(path);

@@ -89,14 +89,14 @@ static const struct cal_rep *stimulus_of(struct turn *t, long p, bool maps)
 }
 
 /* A lossy link: where the message is lost, the last one that arrived stands in. It was kept if the next would be lost. */
-static void lose(struct turn *t, struct cal_host *h, int edge, long presentation, struct cal_rep *rep)
+static void lose(struct turn *t, struct cal_host *h, long presentation, struct cal_rep *rep)
 {
     const struct cal_graph *g = t->s->graph;
-    int phase = t->segment->phase;
+    int phase = t->segment->phase, r = h->region->id;
     float *kept = h->kept[g->experiment->phase[phase].within >= 0];
-    if (cal_edge_loses(g, edge, phase, presentation))
+    if (cal_graph_loses(g, r, phase, presentation))
         cal_rep_point(rep, kept);
-    else if (cal_edge_loses(g, edge, phase, presentation + 1))
+    else if (cal_graph_loses(g, r, phase, presentation + 1))
         cal_rep_pack_all(rep, kept);
 }
 
@@ -110,7 +110,7 @@ static const struct cal_rep *receive(struct turn *t, struct cal_host *h, int edg
     long presentation = t->segment->first + k;
     *part = *rep;
     if (g->edge[edge].drop > 0)
-        lose(t, h, edge, presentation, part);
+        lose(t, h, presentation, part);
     part->presentation = cal_graph_origin(g, h->region->id, t->segment->phase, presentation);
     return part;
 }

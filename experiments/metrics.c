@@ -76,11 +76,11 @@ long cal_metrics_size(struct cal_host *h)
     return ftell(h->metrics.file);
 }
 
-int cal_metrics_shown(const struct cal_graph *g, const char **names)
+int cal_metrics_shown(const struct cal_experiment *e, const char **names)
 {
     int n = 0;
-    for (int r = 0; r < g->n_regions; r++)
-        for (const char *const *m = g->region[r]->ops->metrics; m && *m && n < CAL_SHOWN_MAX; m++) {
+    for (int g = 0; g < e->n_groups; g++)
+        for (const char *const *m = e->group[g].ops->metrics; m && *m && n < CAL_SHOWN_MAX; m++) {
             bool known = false;
             for (int i = 0; i < n; i++)
                 known = known || !strcmp(names[i], *m);
@@ -93,7 +93,7 @@ int cal_metrics_shown(const struct cal_graph *g, const char **names)
 void cal_metrics_report(const struct cal_sim *s, double *value)
 {
     const char *names[CAL_SHOWN_MAX];
-    int n = cal_metrics_shown(s->graph, names);
+    int n = cal_metrics_shown(s->experiment, names);
     for (int i = 0; i < s->n_hosts; i++) {
         const struct cal_host *h = &s->host[i];
         for (int k = 0; h->metrics.n && h->region->ops->metrics && h->region->ops->metrics[k]; k++)

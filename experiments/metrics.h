@@ -15,7 +15,7 @@ long cal_metrics_size(struct cal_host *h);
 
 /* The metrics that the progress line shows: the first few distinct names of the regions' kinds, in region order. */
 #define CAL_SHOWN_MAX 3
-int cal_metrics_shown(const struct cal_graph *g, const char **names);
+int cal_metrics_shown(const struct cal_experiment *e, const char **names);
 /* Put the hosted regions' sums for the names shown into the control word: a pair (sum, count) each. */
 void cal_metrics_report(const struct cal_sim *s, double *value);
 

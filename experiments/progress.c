@@ -33,13 +33,8 @@ static bool prints(const struct cal_sim *s)
 /* "8 x cortex (V), 1 x attention (attention)" */
 static void print_regions(const struct cal_experiment *e)
 {
-    for (int r = 0, first = 1; r < e->n_regions; first = 0) {
-        int n = 1;
-        while (r + n < e->n_regions && !strcmp(e->region[r + n].group, e->region[r].group))
-            n++;
-        printf("%s%d x %s (%s)", first ? "" : ", ", n, e->region[r].ops->kind, e->region[r].group);
-        r += n;
-    }
+    for (int i = 0; i < e->n_groups; i++)
+        printf("%s%d x %s (%s)", i ? ", " : "", e->group[i].n, e->group[i].ops->kind, e->group[i].name);
 }
 
 void cal_progress_begin(struct cal_progress *p, const struct cal_sim *s)
@@ -82,7 +77,7 @@ void cal_progress_show(struct cal_progress *p, const struct cal_sim *s, long ste
         return;
     double speed = (double)(step - p->first_step) / (now - p->start_s);
     const char *names[CAL_SHOWN_MAX];
-    int n = cal_metrics_shown(s->graph, names);
+    int n = cal_metrics_shown(s->experiment, names);
     printf("%s%-8s step %ld/%ld  %3.0f%%  %.4g steps/s  ", p->terminal ? "\r\033[K" : "", s->experiment->phase[cal_sim_phase(s)].name, step,
            p->total_steps, 100.0 * (double)step / (double)p->total_steps, speed);
     print_eta((double)(p->total_steps - step) / speed);
@@ -108,42 +103,24 @@ void cal_progress_break(struct cal_progress *p)
 
 char *cal_progress_hosted(const struct cal_sim *s, int rank)
 {
-    int first = -1, last = -1;
-    for (int r = 0; r < s->graph->n_regions; r++)
-        if (cal_sim_rank_of(s, r) == rank) {
-            first = first < 0 ? r : first;
-            last = r;
-        }
-    if (first < 0)
-        return cal_strdup("nobody");
+    const struct cal_experiment *e = s->experiment;
+    int first, last;
+    cal_place_regions(s->place, rank, e->n_regions, cal_world_size(s->world), &first, &last);
     if (first == last)
-        return cal_strdup(s->graph->region[first]->name);
-    return cal_sprintf("%s to %s", s->graph->region[first]->name, s->graph->region[last]->name);
+        return cal_strdup("nobody");
+    if (first == last - 1)
+        return cal_strdup(cal_experiment_name(e, first).text);
+    return cal_sprintf("%s to %s", cal_experiment_name(e, first).text, cal_experiment_name(e, last - 1).text);
 }
 
 struct cal_phase_times *cal_progress_gather(const struct cal_sim *s)
 {
-    int n_phases = s->experiment->n_phases, ranks = cal_world_size(s->world);
-    int n = n_phases * CAL_CLOCKS;
-    double *all = prints(s) ? cal_alloc((size_t)ranks * (size_t)n * sizeof *all) : NULL;
-    cal_world_gather(s->world, &s->clock[0][0], n, all);
-    struct cal_phase_times *times = NULL;
-    if (prints(s)) {
-        times = cal_alloc((size_t)n_phases * sizeof *times);
-        for (int p = 0; p < n_phases; p++)
-            for (int c = 0; c < CAL_CLOCKS; c++) {
-                struct cal_spread *spread = &times[p].clock[c];
-                spread->min = HUGE_VAL;
-                for (int r = 0; r < ranks; r++) {
-                    double x = all[(size_t)r * (size_t)n + (size_t)(p * CAL_CLOCKS + c)];
-                    spread->mean += x / ranks;
-                    spread->min = x < spread->min ? x : spread->min;
-                    if (c == CAL_COMPUTE && x > spread->max)
-                        times[p].slowest = r;
-                    spread->max = x > spread->max ? x : spread->max;
-                }
-            }
-    }
+    int n_phases = s->experiment->n_phases, n = n_phases * CAL_CLOCKS;
+    struct cal_phase_times *times = prints(s) ? cal_alloc((size_t)n_phases * sizeof *times) : NULL;
+    struct cal_spread *all = cal_alloc((size_t)n * sizeof *all);
+    cal_world_spread(s->world, &s->clock[0][0], n, all);
+    for (int p = 0; times && p < n_phases; p++)
+        memcpy(times[p].clock, all + p * CAL_CLOCKS, sizeof times[p].clock);
     cal_free(all);
     return times;
 }
@@ -160,7 +137,7 @@ void cal_progress_end(struct cal_progress *p, const struct cal_sim *s, const str
         for (int k = 0; k < CAL_CLOCKS; k++) {
             int c = (CAL_TOTAL + k) % CAL_CLOCKS; /* the total first */
             const struct cal_spread *x = &times[i].clock[c];
-            char *who = cal_progress_hosted(s, times[i].slowest);
+            char *who = cal_progress_hosted(s, times[i].clock[CAL_COMPUTE].most);
             printf("%-12s %-12s %9.3f %9.3f %9.3f%s%s\n", k ? "" : s->experiment->phase[i].name, cal_clock_names[c], x->min, x->mean,
                    x->max, c == CAL_COMPUTE ? "   slowest: " : "", c == CAL_COMPUTE ? who : "");
             cal_free(who);

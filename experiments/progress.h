@@ -18,13 +18,9 @@ void cal_progress_show(struct cal_progress *p, const struct cal_sim *s, long ste
 /* End the open line, so that something else can be printed. */
 void cal_progress_break(struct cal_progress *p);
 
-/* Seconds of all ranks: min, mean, max over ranks, a phase each; `slowest` the rank with most computing. */
-struct cal_spread {
-    double min, mean, max;
-};
+/* Seconds of all ranks, a phase each. */
 struct cal_phase_times {
     struct cal_spread clock[CAL_CLOCKS];
-    int slowest;
 };
 extern const char *const cal_clock_names[CAL_CLOCKS];
 /* Gather them. Collective; rank 0 gets [give] an array, a phase each, others NULL. */

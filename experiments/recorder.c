@@ -126,40 +126,42 @@ static int write_master(const struct cal_sim *s, int phase, const char *variable
     const char **files = cal_alloc((size_t)g->n_regions * sizeof *files);
     int n = 0;
     for (int r = 0; r < g->n_regions; r++) {
-        int v = cal_region_variable(g->region[r], variable);
+        int v = cal_graph_variable(g, r, variable);
         if (v < 0 || !(g->record[phase][r] & 1u << v))
             continue;
-        names[n] = g->region[r]->name;
-        files[n++] = cal_sprintf("%s.%s.%s.h5", s->experiment->phase[phase].name, g->region[r]->name, variable);
+        names[n] = cal_strdup(cal_experiment_name(s->experiment, r).text);
+        files[n] = cal_sprintf("%s.%s.%s.h5", s->experiment->phase[phase].name, names[n], variable);
+        n++;
     }
     char *path = cal_sprintf("%s/activity/%s.%s.h5", s->dir, s->experiment->phase[phase].name, variable);
-    int err = cal_sonata_master(path, n, names, files);
-    for (int i = 0; i < n; i++)
+    int err = n ? cal_sonata_master(path, n, names, files) : CAL_OK;
+    for (int i = 0; i < n; i++) {
+        cal_free((char *)names[i]);
         cal_free((char *)files[i]);
+    }
     cal_free(path);
     cal_free(names);
     cal_free(files);
     return err;
 }
 
-/* Was the variable already seen at an earlier region of this phase? */
-static bool seen_before(const struct cal_graph *g, int phase, int region, const char *variable)
+/* Does an earlier offer have a variable of the name? Then it has its master already. */
+static bool seen_before(const struct cal_graph *g, int offer, const char *variable)
 {
-    for (int r = 0; r < region; r++) {
-        int v = cal_region_variable(g->region[r], variable);
-        if (v >= 0 && g->record[phase][r] & 1u << v)
-            return true;
-    }
+    for (int i = 0; i < offer; i++)
+        for (int v = 0; v < g->offer[i].n_variables; v++)
+            if (!strcmp(g->offer[i].variable[v].name, variable))
+                return true;
     return false;
 }
 
 int cal_recorder_masters(struct cal_sim *s)
 {
     const struct cal_graph *g = s->graph;
-    int phase = cal_sim_phase(s), err = CAL_OK;
-    for (int r = 0; r < g->n_regions; r++)
-        for (int v = 0; !err && v < g->region[r]->n_variables; v++)
-            if (g->record[phase][r] & 1u << v && !seen_before(g, phase, r, g->region[r]->variable[v].name))
-                err = write_master(s, phase, g->region[r]->variable[v].name);
+    int err = CAL_OK;
+    for (int i = 0; i < g->n_offers; i++)
+        for (int v = 0; !err && v < g->offer[i].n_variables; v++)
+            if (!seen_before(g, i, g->offer[i].variable[v].name))
+                err = write_master(s, cal_sim_phase(s), g->offer[i].variable[v].name);
     return err;
 }

@@ -34,16 +34,16 @@ int cal_run_ranks(const struct cal_cli *c, const struct cal_experiment *e, int *
 static char *kinds_of(const struct cal_experiment *e)
 {
     char *text = cal_strdup("");
-    for (int r = 0; r < e->n_regions; r++) {
+    for (int i = 0; i < e->n_groups; i++) {
         int n = 0;
         bool seen = false;
-        for (int q = 0; q < e->n_regions; q++) {
-            seen = seen || (q < r && e->region[q].ops == e->region[r].ops);
-            n += e->region[q].ops == e->region[r].ops;
+        for (int k = 0; k < e->n_groups; k++) {
+            seen = seen || (k < i && e->group[k].ops == e->group[i].ops);
+            n += e->group[k].ops == e->group[i].ops ? e->group[k].n : 0;
         }
         if (seen)
             continue;
-        char *more = cal_sprintf("%s%s%d x %s", text, text[0] ? " + " : "", n, e->region[r].ops->kind);
+        char *more = cal_sprintf("%s%s%d x %s", text, text[0] ? " + " : "", n, e->group[i].ops->kind);
         cal_free(text);
         text = more;
     }
@@ -155,7 +155,8 @@ static int conclude(struct cal_sim *s, struct cal_progress *p, double seconds, s
 {
     double mine[3] = {(double)cal_mem_peak_bytes(), (double)cal_mem_resident_peak_bytes(), (double)cal_control_messages(s->control)};
     int ranks = cal_world_size(s->world);
-    double *all = cal_alloc(3 * (size_t)ranks * sizeof *all);
+    bool first = cal_world_rank(s->world) == 0;
+    double *all = first ? cal_alloc(3 * (size_t)ranks * sizeof *all) : NULL;
     cal_world_gather(s->world, mine, 3, all);
     summary->n_costs = cal_costs_gather(s, &summary->cost);
     struct cal_phase_times *times = cal_progress_gather(s);
@@ -164,6 +165,8 @@ static int conclude(struct cal_sim *s, struct cal_progress *p, double seconds, s
     summary->steps = s->at.step;
     summary->ranks = ranks;
     summary->seconds = seconds;
+    if (!first)
+        return err;
     summary->memory_bytes = cal_alloc((size_t)ranks * sizeof *all);
     summary->resident_bytes = cal_alloc((size_t)ranks * sizeof *all);
     for (int r = 0; r < ranks; r++) {
@@ -174,22 +177,17 @@ static int conclude(struct cal_sim *s, struct cal_progress *p, double seconds, s
         summary->control_messages += (long)all[3 * r + 2];
     }
     cal_free(all);
-    if (!times)
-        return err;
     summary->times = times;
     summary->slowest = cal_alloc((size_t)s->experiment->n_phases * sizeof *summary->slowest);
     summary->shown = cal_alloc((size_t)s->experiment->n_phases * sizeof *summary->shown);
     double wait = 0, total = 0, samples = 0, learning = 0;
     for (int i = 0; i < s->experiment->n_phases; i++) {
         const struct cal_spread *clock = times[i].clock;
-        bool learns = false;
-        for (int r = 0; r < s->graph->n_regions; r++)
-            learns = learns || s->graph->learns[i][r];
-        summary->slowest[i] = cal_progress_hosted(s, times[i].slowest);
+        summary->slowest[i] = cal_progress_hosted(s, clock[CAL_COMPUTE].most);
         summary->shown[i] = s->shown[i];
         wait += clock[CAL_WAIT].mean;
         total += clock[CAL_TOTAL].mean;
-        if (learns && clock[CAL_TOTAL].mean > 0) {
+        if (s->graph->loses[i] && clock[CAL_TOTAL].mean > 0) {
             samples += (double)s->shown[i] * s->experiment->batch;
             learning += clock[CAL_TOTAL].mean - clock[CAL_CHECKPOINT].mean - clock[CAL_RECORD].mean;
         }

@@ -16,6 +16,8 @@ enum cal_place {
 };
 /* The rank of a region, for any 1 <= ranks <= regions. */
 int cal_place_rank(enum cal_place place, int region, int n_regions, int n_ranks);
+/* And back: the regions of a rank are first ... last - 1. */
+void cal_place_regions(enum cal_place place, int rank, int n_regions, int n_ranks, int *first, int *last);
 
 /* A recorded variable of a hosted region, while its phase runs. */
 struct cal_recording {
@@ -42,7 +44,9 @@ struct cal_host {
     struct cal_region *region;      /* [borrow] of the graph */
     int turn;                       /* its place in the forward order */
     int *drive_edge, *context_edge; /* edge of each port */
-    int *out_edge, n_out;           /* edges to other regions */
+    const int *out_edge;            /* [borrow] of the graph: edges to other regions */
+    int n_out;
+    int *link, n_links;             /* links that start or end here, ascending */
     struct cal_rep *part;           /* what a port takes of the stimulus, or of a lossy link: drives first, then contexts */
     const struct cal_rep **arrived; /* what forward and learn are given, a port each */
     int n_tapes;

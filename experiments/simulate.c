@@ -199,7 +199,7 @@ static int print(const struct options *o, const struct job *job)
     int shards = 0;
     for (int r = 0; r < e->n_regions; r++) {
         const struct cal_stand_in *s = &job->stand_ins[r];
-        shards += !strcmp(e->region[r].ops->kind, "attention");
+        shards += !strcmp(cal_experiment_group(e, r)->ops->kind, "attention");
         step_s += (s->end - s->begin) / (double)(s->to - s->from) / e->n_regions;
     }
     struct cal_json j;

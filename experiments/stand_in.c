@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "core/err.h"
 #include "core/mem.h"
+#include "experiments/spec/selection.h"
 
 struct cost {
     double forward, learn, stimulus, units, power;
@@ -86,22 +87,21 @@ static const struct cal_region_ops stand_in_ops = {
     .learn = learn,
 };
 
-static const struct cal_node *find_cost(const struct cal_node *root, const struct cal_region_spec *r)
+static const struct cal_node *find_cost(const struct cal_node *root, const struct cal_region *r, const struct cal_group *g)
 {
-    const char *const names[] = {r->name, r->group, r->ops->kind};
+    const char *const names[] = {r->name, g->name, r->ops->kind};
     for (int i = 0; i < 3; i++)
         if (cal_node_get(root, names[i]))
             return cal_node_get(root, names[i]);
     return NULL;
 }
 
-static int read_cost(const struct cal_node *root, const struct cal_region_spec *spec, const struct cal_region *r, struct cal_stand_in *s)
+static int read_cost(const struct cal_node *root, const struct cal_group *g, const struct cal_region *r, struct cal_stand_in *s)
 {
     struct cost c = {0};
-    const struct cal_node *map = find_cost(root, spec);
+    const struct cal_node *map = find_cost(root, r, g);
     if (!map)
-        return cal_node_fail(root, "no costs for %s, expected them under `%s`, `%s` or `%s`", spec->name, spec->name, spec->group,
-                             spec->ops->kind);
+        return cal_node_fail(root, "no costs for %s, expected them under `%s`, `%s` or `%s`", r->name, r->name, g->name, r->ops->kind);
     int err = cal_params_read(cost_table, "the costs", map, NULL, &c);
     double scale = c.units > 0 ? pow(r->out.units / c.units, c.power) : 1;
     s->forward_s = scale * c.forward;
@@ -115,9 +115,11 @@ static int check_names(const struct cal_node *root, const struct cal_experiment 
 {
     for (int i = 0; i < root->n; i++) {
         const char *name = root->child[i]->key;
-        bool known = !strcmp(name, "exchange");
-        for (int r = 0; r < e->n_regions && !known; r++)
-            known = !strcmp(name, e->region[r].name) || !strcmp(name, e->region[r].group) || !strcmp(name, e->region[r].ops->kind);
+        struct cal_selection s = {0};
+        bool known = !strcmp(name, "exchange") || cal_selection_add(&s, e, name);
+        for (int g = 0; g < e->n_groups && !known; g++)
+            known = !strcmp(name, e->group[g].name) || !strcmp(name, e->group[g].ops->kind);
+        cal_selection_finish(&s);
         if (!known)
             return cal_node_fail(root->child[i], "costs for `%.40s`, but %s has no such region, group or kind", name, e->name);
     }
@@ -136,7 +138,7 @@ static int read_costs(const struct cal_node *root, const struct cal_graph *g, st
     exchange->message_s = x.message;
     exchange->byte_s = x.byte;
     for (int r = 0; !err && r < e->n_regions; r++)
-        err = read_cost(root, &e->region[r], g->region[r], &s[r]);
+        err = read_cost(root, cal_experiment_group(e, r), g->region[r], &s[r]);
     return err;
 }
 
@@ -185,11 +187,11 @@ void cal_stand_in_stimulus(struct cal_stand_in_stimulus *s, const struct cal_gra
     *s = (struct cal_stand_in_stimulus){.base = *g->stimulus, .graph = g, .owner = -1};
     s->base.ops = &stimulus_ops;
     s->base.spec.n = 0; /* offers nothing: no copies of it need memory */
-    for (int r = 0; r < g->n_regions; r++) {
+    int first, last;
+    cal_place_regions(CAL_PLACE_BLOCK, rank, g->n_regions, n_ranks, &first, &last);
+    for (int r = first; r < last; r++) {
         const struct cal_stand_in *of = g->region[r]->params;
-        if (cal_place_rank(CAL_PLACE_BLOCK, r, g->n_regions, n_ranks) != rank)
-            continue;
-        s->owner = s->owner < 0 ? r : s->owner;
+        s->owner = first;
         s->seconds = fmax(s->seconds, of->stimulus_s);
     }
 }

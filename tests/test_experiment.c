@@ -17,14 +17,14 @@ static void patches_become_regions_and_edges(void **state)
     assert_int_equal(((const struct world *)e->stimulus_params)->size, 2048);
 
     assert_int_equal(e->n_regions, 9);
-    assert_string_equal(e->region[0].name, "V.0");
-    assert_string_equal(e->region[7].name, "V.7");
-    assert_string_equal(e->region[7].group, "V");
-    assert_ptr_equal(e->region[7].params, e->region[0].params);
-    assert_int_equal(((const struct cortex *)e->region[0].params)->units, 8);
-    assert_true(((const struct cortex *)e->region[0].params)->optim.rate == 0.1);
-    assert_string_equal(e->region[8].name, "attention");
-    assert_ptr_equal(e->region[8].ops, &attention_ops);
+    assert_string_equal(cal_experiment_name(e, 0).text, "V.0");
+    assert_string_equal(cal_experiment_name(e, 7).text, "V.7");
+    assert_string_equal(cal_experiment_group(e, 7)->name, "V");
+    assert_ptr_equal(cal_experiment_group(e, 7), cal_experiment_group(e, 0));
+    assert_int_equal(((const struct cortex *)cal_experiment_group(e, 0)->params)->units, 8);
+    assert_true(((const struct cortex *)cal_experiment_group(e, 0)->params)->optim.rate == 0.1);
+    assert_string_equal(cal_experiment_name(e, 8).text, "attention");
+    assert_ptr_equal(cal_experiment_group(e, 8)->ops, &attention_ops);
 
     assert_int_equal(e->n_projections, 3);
     assert_null(e->projection[0].rule);
@@ -34,13 +34,13 @@ static void patches_become_regions_and_edges(void **state)
     assert_int_equal(e->projection[2].take.n, 0);
     assert_int_equal(e->n_edges, 24);
     for (int r = 0; r < 8; r++) { /* the stimulus first, then attention */
-        assert_int_equal(e->edge[2 * r].to, r);
+        assert_int_equal(e->first_edge[r], 2 * r);
         assert_int_equal(e->edge[2 * r].from, CAL_FROM_STIMULUS);
         assert_int_equal(e->edge[2 * r + 1].from, 8);
         assert_int_equal(e->edge[2 * r + 1].projection, 2);
-        assert_int_equal(e->edge[16 + r].to, 8);
         assert_int_equal(e->edge[16 + r].from, r);
     }
+    assert_int_equal(e->first_edge[8], 16);
     cal_experiment_destroy(e);
     cal_experiment_destroy(NULL);
     assert_int_equal(cal_mem_now_bytes(), before);
@@ -102,7 +102,7 @@ static void chains_patterns_and_parts(void **state)
     assert_int_equal(e->n_edges, sizeof edges / sizeof *edges);
     for (int i = 0; i < e->n_edges; i++) {
         assert_int_equal(e->edge[i].from, edges[i].from);
-        assert_int_equal(e->edge[i].to, edges[i].to);
+        assert_true(e->first_edge[edges[i].to] <= i && i < e->first_edge[edges[i].to + 1]);
         assert_string_equal(e->projection[e->edge[i].projection].name, edges[i].projection);
     }
     assert_int_equal(e->projection[1].delay, 1);
@@ -156,8 +156,8 @@ static void the_command_line_comes_last(void **state)
     assert_int_equal(e->phase[0].steps, 9); /* variant, then sets in order, then the seed */
     assert_int_equal(e->seed, 77);
     assert_int_equal(e->n_regions, 3);
-    assert_int_equal(((const struct cortex *)e->region[0].params)->hidden, 128);
-    assert_true(((const struct cortex *)e->region[0].params)->optim.rate == 0.5);
+    assert_int_equal(((const struct cortex *)cal_experiment_group(e, 0)->params)->hidden, 128);
+    assert_true(((const struct cortex *)cal_experiment_group(e, 0)->params)->optim.rate == 0.5);
     assert_int_equal(e->phase[1].record[0].variables.n, 1);
     cal_experiment_destroy(e);
 }
@@ -188,7 +188,7 @@ static void used_reads_back_the_same(void **state)
         assert_memory_equal(again->edge, e->edge, (size_t)e->n_edges * sizeof *e->edge);
         assert_int_equal(again->phase[2].within, 0);
         assert_true(again->phase[2].noise == 0.1 + 0.2);
-        assert_memory_equal(again->region[0].params, e->region[0].params, sizeof(struct cortex));
+        assert_memory_equal(cal_experiment_group(again, 0)->params, cal_experiment_group(e, 0)->params, sizeof(struct cortex));
         assert_int_equal(cal_experiment_same(again, scratch, ENVIRONMENT, warning), CAL_OK);
         assert_string_equal(warning, "");
         cal_experiment_destroy(e);

@@ -194,7 +194,7 @@ static void only_the_needed_are_awake(void **state)
     const int attention = 4, train = 0, probe = 1;
     assert_true(w.g->awake[train][attention] && w.g->learns[train][attention]);
     assert_true(w.g->awake[probe][0] && !w.g->awake[probe][attention]);
-    assert_int_equal(w.g->learn_total[0], 40);
+    assert_int_equal(cal_graph_learn_total(w.g, 0), 40);
     for (int i = 0; i < w.g->n_edges; i++)
         if (w.g->edge[i].from != CAL_FROM_STIMULUS)
             assert_true(cal_edge_active(w.g, i, train) && !cal_edge_active(w.g, i, probe));
@@ -296,24 +296,23 @@ static void a_lost_message_is_replaced_by_the_last_one(void **state)
     for (long p = 0; p < N; p++) {
         long origin = p; /* of what the region above sends */
         for (int r = 1; r < 5; r++) {
-            const int edge = w.g->lossy[r];
-            assert_true(w.g->edge[edge].to == r && w.g->edge[edge].from == r - 1);
-            bool loses = cal_edge_loses(w.g, edge, FIRST, p);
+            assert_int_equal(w.g->lossy[r], r);
+            bool loses = cal_graph_loses(w.g, r, FIRST, p);
             lost[r] += loses;
             held[r] = origin = loses ? held[r] : origin;
             assert_int_equal(cal_graph_origin(w.g, r, FIRST, p), origin);
             assert_int_equal(cal_graph_origin(w.g, r, LOOK, p), p); /* nobody learns */
-            differ += loses != cal_edge_loses(w.g, edge, AGAIN, p);
+            differ += loses != cal_graph_loses(w.g, r, AGAIN, p);
         }
         assert_int_equal(cal_graph_origin(w.g, 0, FIRST, p), p);
-        together += cal_edge_loses(w.g, w.g->lossy[1], FIRST, p) && cal_edge_loses(w.g, w.g->lossy[2], FIRST, p);
+        together += cal_graph_loses(w.g, 1, FIRST, p) && cal_graph_loses(w.g, 2, FIRST, p);
     }
     assert_int_equal(w.g->lossy[0], -1);
     for (int r = 1; r < 5; r++) /* binomial: five standard deviations */
         assert_true(lost[r] > N * 0.3 - 5 * 29 && lost[r] < N * 0.3 + 5 * 29);
     assert_true(together > N * 0.09 - 5 * 18 && together < N * 0.09 + 5 * 18);
     assert_true(differ > 4 * N * 0.42 - 5 * 63 && differ < 4 * N * 0.42 + 5 * 63); /* another phase, other losses */
-    assert_false(cal_edge_loses(w.g, w.g->lossy[1], FIRST, 0));
+    assert_false(cal_graph_loses(w.g, 1, FIRST, 0));
     unwire(&w);
 }
 

@@ -208,16 +208,14 @@ int cal_experiment_read(const char *path, const struct cal_overrides *o, struct 
 
 static void finish_regions(struct cal_experiment *e)
 {
-    for (int i = 0; i < e->parts->n_groups; i++) {
+    for (int i = 0; i < e->n_groups; i++) {
         struct cal_group_part *g = &e->parts->group[i];
         if (g->ops)
             cal_params_finish(g->ops->params, g->params);
         cal_free(g->params);
         cal_params_finish(cal_group_table, g);
     }
-    for (int i = 0; i < e->n_regions; i++)
-        cal_free(e->region[i].name);
-    cal_free(e->region);
+    cal_free(e->group);
     cal_free(e->parts->group);
 }
 
@@ -233,6 +231,7 @@ static void finish_projections(struct cal_experiment *e)
     cal_free(e->projection);
     cal_free(e->parts->projection);
     cal_free(e->edge);
+    cal_free(e->first_edge);
 }
 
 static void finish_phases(struct cal_experiment *e)

@@ -15,20 +15,22 @@
 
 #define CAL_FROM_STIMULUS (-1)
 
-struct cal_region_spec {
-    char *name;  /* "V.3"; "attention" where count was not given */
-    char *group; /* [borrow] "V": the key in the file */
+/* One key under `regions`: a region, or replicas that differ in nothing but their number. */
+struct cal_group {
+    const char *name; /* [borrow] "V": the key in the file */
     const struct cal_region_ops *ops;
-    const void *params; /* [borrow] shared by the group's replicas */
-    struct cal_share share;
+    const void *params; /* [borrow] the same for all */
+    int first, n;       /* regions first ... first + n - 1 */
+    bool numbered;      /* they are called V.0, V.1, ...; else the one is called as the key */
+    int afferents;      /* of shards of one hub (ops->reads): how many regions drive it */
     const struct cal_node *node;
 };
 
-/* One edge: a projection is expanded to all pairs its patterns name. */
+/* One edge: a projection is expanded to all pairs its patterns name. As small as can be, since every rank has them all. */
 struct cal_edge_spec {
-    int from, to;   /* region numbers; from may be CAL_FROM_STIMULUS */
-    int projection; /* number in `projection` */
-    bool far;       /* a drive of a shard that does not answer for its source */
+    int from;                 /* region number, or CAL_FROM_STIMULUS */
+    unsigned projection : 31; /* number in `projection` */
+    unsigned far : 1;         /* a drive of a shard that does not answer for its source */
 };
 
 struct cal_projection_spec {
@@ -77,9 +79,10 @@ struct cal_experiment {
     const struct cal_stimulus_ops *stimulus;
     const void *stimulus_params;
 
-    int n_regions, n_edges, n_projections, n_phases, n_variants;
-    struct cal_region_spec *region;
+    int n_regions, n_groups, n_edges, n_projections, n_phases, n_variants;
+    struct cal_group *group;
     struct cal_edge_spec *edge; /* by target, then by source: stimulus first, then region order */
+    int *first_edge;            /* edges first_edge[r] ... first_edge[r + 1] - 1 end in region r */
     struct cal_projection_spec *projection;
     struct cal_phase_spec *phase;
     char **variants; /* names in file order */
@@ -100,6 +103,16 @@ struct cal_overrides {
  * Errors: CAL_EINPUT (no such file), CAL_EUSAGE with place, expectation and nearest valid key. */
 int cal_experiment_read(const char *path, const struct cal_overrides *o, struct cal_experiment **e);
 void cal_experiment_destroy(struct cal_experiment *e);
+
+/* The group of a region. */
+const struct cal_group *cal_experiment_group(const struct cal_experiment *e, int region);
+/* Its name, "V.3", or "attention" where count was not given; "stimulus" for CAL_FROM_STIMULUS. */
+struct cal_name {
+    char text[80];
+};
+struct cal_name cal_experiment_name(const struct cal_experiment *e, int region);
+/* Which of how many shards it is; 0 of 1 where replicas share nothing. */
+struct cal_share cal_experiment_share(const struct cal_experiment *e, int region);
 
 /* Write used.yml: every parameter with its value, the one variant resolved, and the environment given (lines `key: value`, may be
  * NULL). Reading it back gives the same experiment; writing that one, the same bytes. */

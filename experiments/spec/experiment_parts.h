@@ -6,6 +6,7 @@
 #define CAL_EXPERIMENTS_SPEC_EXPERIMENT_PARTS_H
 
 #include "experiments/spec/experiment.h"
+#include "experiments/spec/selection.h"
 
 #define CAL_REGIONS_MAX 100000
 #define CAL_EDGES_MAX 4000000
@@ -64,8 +65,7 @@ struct cal_phase_part {
 struct cal_experiment_parts {
     struct cal_top_part top;
     struct cal_stimulus_part stimulus;
-    int n_groups;
-    struct cal_group_part *group;
+    struct cal_group_part *group;           /* n_groups */
     struct cal_projection_part *projection; /* n_projections */
     struct cal_phase_part *phase;           /* n_phases */
 };
@@ -97,21 +97,41 @@ int cal_experiment_fail_match(const struct cal_experiment *e, const struct cal_n
 /* The node of entry i of a list, or the one text in its place. */
 const struct cal_node *cal_experiment_item(const struct cal_node *list, int i);
 
-/* An edge on its way into e->edge. */
+/* A piece of a projection: every region of one selection to every region of another. Patterns name hubs whole: who of a hub's shards an edge
+ * ends or starts in is dealt later (experiment_shards.c). */
+struct cal_block {
+    int projection;
+    struct cal_selection from, to;
+};
+struct cal_blocks {
+    struct cal_block *block; /* [own] */
+    int n, capacity;
+};
+
+/* A selection that drives a hub, or takes its context, names all shards of it: else CAL_EUSAGE at `node`. */
+int cal_experiment_check_hubs(const struct cal_experiment *e, const struct cal_node *node, const struct cal_selection *s);
+/* How many edges there are to s (or from it), each hub counted once where `fold`. */
+size_t cal_experiment_count(const struct cal_experiment *e, const struct cal_selection *s, bool fold);
+
+/* One for each group: the regions that drive it, where its replicas are shards. [give], with n_groups entries. Fills group->afferents. */
+int cal_experiment_find_afferents(struct cal_experiment *e, const struct cal_blocks *blocks, struct cal_selection **afferents);
+
+/* The edges that end in one region, on their way into e->edge. */
 struct cal_draft {
     struct cal_edge_spec edge;
     enum cal_role role;
 };
-struct cal_drafts {
+struct cal_incoming {
     struct cal_draft *draft; /* [own] */
-    size_t n, capacity;
+    int n, capacity;
 };
-void cal_experiment_add_draft(struct cal_drafts *d, const struct cal_draft *draft);
-/* Of regions in order, those of a kind whose replicas are shards to the first of each hub. All shards of a hub have to be there: CAL_EUSAGE. */
-int cal_experiment_fold_shards(const struct cal_experiment *e, const struct cal_node *node, int *region, int *n);
-/* Edges of hubs to edges of their shards: replaces the drafts. CAL_EUSAGE. */
-int cal_experiment_deal(struct cal_experiment *e, struct cal_drafts *drafts);
-/* Sort, refuse what two projections make, check drives and cycles; fills e->edge from `draft` [inout]. */
-int cal_experiment_settle_edges(struct cal_experiment *e, struct cal_draft *draft, size_t n);
+void cal_experiment_add_incoming(const struct cal_experiment *e, struct cal_incoming *in, int from, int projection, bool far);
+/* What shard `region` reads of the regions that drive its hub, as numbers among them. `read` has room for all. */
+int cal_experiment_reads(const struct cal_experiment *e, int region, int *read);
+/* The edges of a block into a region, one of `to`; hubs dealt. `read`: what cal_experiment_reads() gave for it, n_read of them. */
+void cal_experiment_deal(const struct cal_experiment *e, const struct cal_block *b, int region, const struct cal_selection *afferents,
+                         const int *read, int n_read, struct cal_incoming *in);
+/* All blocks to e->edge, region by region: refuses what two projections make, and regions without drives; checks cycles. */
+int cal_experiment_make_edges(struct cal_experiment *e, const struct cal_blocks *blocks, const struct cal_selection *afferents);
 
 #endif

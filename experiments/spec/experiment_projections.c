@@ -5,80 +5,58 @@
 #include "core/mem.h"
 #include "experiments/spec/experiment_parts.h"
 
-/* Regions by number, CAL_FROM_STIMULUS among them. */
-struct selection {
-    int *region;
-    int n;
-};
-
-void cal_experiment_add_draft(struct cal_drafts *d, const struct cal_draft *draft)
-{
-    if (d->n == d->capacity) {
-        size_t capacity = d->capacity ? 2 * d->capacity : 64;
-        struct cal_draft *more = cal_alloc(capacity * sizeof *more);
-        if (d->n)
-            memcpy(more, d->draft, d->n * sizeof *more);
-        cal_free(d->draft);
-        d->draft = more;
-        d->capacity = capacity;
-    }
-    d->draft[d->n++] = *draft;
-}
-
-/* The regions that entries first ... last-1 of a list name, each once, in region order, the stimulus before them. */
+/* The regions that entries first ... last-1 of a list name. */
 static int select_regions(const struct cal_experiment *e, const struct cal_node *node, const struct cal_strings *list, int first, int last,
-                          bool sends, struct selection *s)
+                          bool sends, struct cal_selection *s)
 {
-    bool *chosen = cal_alloc(((size_t)e->n_regions + 1) * sizeof *chosen); /* the stimulus, then the regions */
     int err = CAL_OK;
     for (int i = first; i < last && !err; i++) {
         const char *pattern = list->item[i];
         const struct cal_node *item = cal_experiment_item(node, i);
         if (strcmp(pattern, "stimulus") == 0) {
-            chosen[0] = true;
+            s->stimulus = true;
             if (!sends)
                 err = cal_node_fail(item, "the stimulus cannot be a target, expected a region");
-            continue;
-        }
-        bool any = false;
-        for (int r = 0; r < e->n_regions; r++)
-            if (cal_match(pattern, e->region[r].name))
-                chosen[r + 1] = any = true;
-        if (!any)
+        } else if (!cal_selection_add(s, e, pattern)) {
             err = cal_experiment_fail_match(e, item, pattern);
+        }
     }
-    s->n = 0;
-    s->region = cal_alloc(((size_t)e->n_regions + 1) * sizeof *s->region);
-    for (int r = 0; r <= e->n_regions; r++)
-        if (chosen[r])
-            s->region[s->n++] = r - 1; /* 0 becomes CAL_FROM_STIMULUS */
-    cal_free(chosen);
+    cal_selection_settle(s);
     return err;
 }
 
-/* All pairs of two stretches of lists: from entries f0 ... f1-1 to entries t0 ... t1-1. Where shards take a drive or send a context, their hub
- * stands for them. */
-static int add_pairs(const struct cal_experiment *e, int projection, const struct cal_node *from_node, const struct cal_strings *from,
-                     int f0, int f1, const struct cal_node *to_node, const struct cal_strings *to, int t0, int t1, struct cal_drafts *d)
+static struct cal_block *add_block(struct cal_blocks *blocks)
 {
-    struct selection source = {0}, target = {0};
-    enum cal_role role = (enum cal_role)e->parts->projection[projection].role;
-    int err = select_regions(e, from_node, from, f0, f1, true, &source);
+    if (blocks->n == blocks->capacity) {
+        blocks->capacity = blocks->capacity ? 2 * blocks->capacity : 8;
+        struct cal_block *more = cal_alloc((size_t)blocks->capacity * sizeof *more);
+        if (blocks->n)
+            memcpy(more, blocks->block, (size_t)blocks->n * sizeof *more);
+        cal_free(blocks->block);
+        blocks->block = more;
+    }
+    return &blocks->block[blocks->n++];
+}
+
+/* From entries f0 ... f1-1 of a list to entries t0 ... t1-1 of another. Where shards take a drive or send a context, their hub stands for them. */
+static int read_block(const struct cal_experiment *e, int projection, const struct cal_node *from_node, const struct cal_strings *from,
+                      int f0, int f1, const struct cal_node *to_node, const struct cal_strings *to, int t0, int t1,
+                      struct cal_blocks *blocks, size_t *edges)
+{
+    struct cal_block *b = add_block(blocks);
+    bool drive = e->parts->projection[projection].role == CAL_DRIVE;
+    b->projection = projection;
+    int err = select_regions(e, from_node, from, f0, f1, true, &b->from);
     if (!err)
-        err = select_regions(e, to_node, to, t0, t1, false, &target);
-    if (!err && role == CAL_DRIVE)
-        err = cal_experiment_fold_shards(e, to_node, target.region, &target.n);
-    if (!err && role == CAL_CONTEXT)
-        err = cal_experiment_fold_shards(e, from_node, source.region, &source.n);
-    if (!err && d->n + (size_t)source.n * (size_t)target.n > CAL_EDGES_MAX)
-        err = cal_node_fail(e->projection[projection].node, "more than %d edges so far, expected fewer", CAL_EDGES_MAX);
-    for (int i = 0; i < target.n && !err; i++)
-        for (int k = 0; k < source.n; k++)
-            cal_experiment_add_draft(
-                d, &(struct cal_draft){.edge = {.from = source.region[k], .to = target.region[i], .projection = projection}, .role = role});
-    cal_free(source.region);
-    cal_free(target.region);
-    return err;
+        err = select_regions(e, to_node, to, t0, t1, false, &b->to);
+    if (!err)
+        err = drive ? cal_experiment_check_hubs(e, to_node, &b->to) : cal_experiment_check_hubs(e, from_node, &b->from);
+    if (err)
+        return err;
+    *edges += cal_experiment_count(e, &b->from, !drive) * cal_experiment_count(e, &b->to, drive);
+    return *edges <= CAL_EDGES_MAX
+               ? CAL_OK
+               : cal_node_fail(e->projection[projection].node, "more than %d edges so far, expected fewer", CAL_EDGES_MAX);
 }
 
 /* Either `from` and `to`, or `chain`. */
@@ -100,38 +78,48 @@ static int check_ends(const struct cal_node *node, const struct cal_projection_p
     return err;
 }
 
-static int expand(const struct cal_experiment *e, int projection, struct cal_drafts *d)
+static int expand(const struct cal_experiment *e, int projection, struct cal_blocks *blocks, size_t *edges)
 {
     const struct cal_projection_part *p = &e->parts->projection[projection];
     const struct cal_node *node = e->projection[projection].node;
     if (!p->chain.n)
-        return add_pairs(e, projection, cal_node_get(node, "from"), &p->from, 0, p->from.n, cal_node_get(node, "to"), &p->to, 0, p->to.n,
-                         d);
+        return read_block(e, projection, cal_node_get(node, "from"), &p->from, 0, p->from.n, cal_node_get(node, "to"), &p->to, 0, p->to.n,
+                          blocks, edges);
     const struct cal_node *chain = cal_node_get(node, "chain");
     int err = CAL_OK;
     for (int i = 0; i + 1 < p->chain.n && !err; i++)
-        err = add_pairs(e, projection, chain, &p->chain, i, i + 1, chain, &p->chain, i + 1, i + 2, d);
+        err = read_block(e, projection, chain, &p->chain, i, i + 1, chain, &p->chain, i + 1, i + 2, blocks, edges);
     return err;
 }
 
-static const struct cal_region_ops *sender_ops(const struct cal_experiment *e, const struct cal_draft *d)
+/* The one kind that sends along blocks first ... n-1, all of the projection; NULL: the stimulus. */
+static int find_sender(const struct cal_experiment *e, const struct cal_projection_spec *p, const struct cal_blocks *blocks, int first,
+                       const struct cal_region_ops **ops)
 {
-    return d->edge.from == CAL_FROM_STIMULUS ? NULL : e->region[d->edge.from].ops;
+    const struct cal_selection *from = &blocks->block[first].from;
+    *ops = from->stimulus ? NULL : e->group[from->range[0].group].ops;
+    bool same = true;
+    for (int i = first; i < blocks->n; i++) {
+        from = &blocks->block[i].from;
+        same = same && (!from->stimulus || !*ops);
+        for (int k = 0; k < from->n; k++)
+            same = same && e->group[from->range[k].group].ops == *ops;
+    }
+    return same ? CAL_OK : cal_node_fail(p->node, "projection %s has senders of several kinds, expected one kind for a context", p->name);
 }
 
-/* The parameters that a context's sender and target share, by the sender's kind. Drafts first ... n-1 are the projection's. */
-static int read_rule(struct cal_experiment *e, int projection, const struct cal_drafts *d, size_t first)
+/* The parameters that a context's sender and target share, by the sender's kind. Blocks as above. */
+static int read_rule(struct cal_experiment *e, int projection, const struct cal_blocks *blocks, int first)
 {
     struct cal_projection_spec *p = &e->projection[projection];
     const struct cal_region_ops *ops = NULL;
     char what[100];
     snprintf(what, sizeof what, "a projection of role drive");
     if (p->role == CAL_CONTEXT) {
-        ops = sender_ops(e, &d->draft[first]);
+        int err = find_sender(e, p, blocks, first, &ops);
+        if (err)
+            return err;
         snprintf(what, sizeof what, "a context from %s%.40s", ops ? "kind " : "the stimulus", ops ? ops->kind : "");
-        for (size_t i = first; i < d->n; i++)
-            if (sender_ops(e, &d->draft[i]) != ops)
-                return cal_node_fail(p->node, "projection %s has senders of several kinds, expected one kind for a context", p->name);
     }
     const struct cal_param *own = cal_projection_table;
     const char **names = cal_table_names(&own, 1);
@@ -161,19 +149,19 @@ static int read_own(struct cal_projection_part *p, const struct cal_node *node)
     return err ? err : check_ends(node, p);
 }
 
-/* Only what crosses between regions can be lost, and only a drive has something to stand in for it. Drafts as above. */
-static int check_drop(const struct cal_projection_spec *p, const struct cal_drafts *d, size_t first)
+/* Only what crosses between regions can be lost, and only a drive has something to stand in for it. Blocks as above. */
+static int check_drop(const struct cal_projection_spec *p, const struct cal_blocks *blocks, int first)
 {
     bool meant = p->role == CAL_DRIVE;
-    for (size_t i = first; i < d->n && meant; i++)
-        meant = d->draft[i].edge.from != CAL_FROM_STIMULUS;
+    for (int i = first; i < blocks->n && meant; i++)
+        meant = !blocks->block[i].from.stimulus;
     if (meant || p->drop == 0)
         return CAL_OK;
     return cal_node_fail(cal_node_get(p->node, "drop"), "drop in projection %s, which is %s, expected it in a drive between regions",
                          p->name, p->role == CAL_CONTEXT ? "a context" : "from the stimulus");
 }
 
-static int read_projection(struct cal_experiment *e, int i, struct cal_drafts *d)
+static int read_projection(struct cal_experiment *e, int i, struct cal_blocks *blocks, size_t *edges)
 {
     struct cal_projection_part *part = &e->parts->projection[i];
     struct cal_projection_spec *p = &e->projection[i];
@@ -184,16 +172,27 @@ static int read_projection(struct cal_experiment *e, int i, struct cal_drafts *d
     p->delay = (int)part->delay;
     p->drop = part->drop;
     p->take = part->take; /* [borrow] */
-    size_t first = d->n;
-    err = expand(e, i, d);
+    int first = blocks->n;
+    err = expand(e, i, blocks, edges);
     if (!err)
-        err = check_drop(p, d, first);
-    return err ? err : read_rule(e, i, d, first);
+        err = check_drop(p, blocks, first);
+    return err ? err : read_rule(e, i, blocks, first);
+}
+
+static void forget_blocks(struct cal_blocks *blocks)
+{
+    for (int i = 0; i < blocks->n; i++) {
+        cal_selection_finish(&blocks->block[i].from);
+        cal_selection_finish(&blocks->block[i].to);
+    }
+    cal_free(blocks->block);
 }
 
 int cal_experiment_read_projections(struct cal_experiment *e, const struct cal_node *map)
 {
-    struct cal_drafts d = {0};
+    struct cal_blocks blocks = {0};
+    struct cal_selection *afferents = NULL;
+    size_t edges = 0;
     e->n_projections = map->n;
     e->projection = cal_alloc((size_t)map->n * sizeof *e->projection);
     e->parts->projection = cal_alloc((size_t)map->n * sizeof *e->parts->projection);
@@ -201,12 +200,15 @@ int cal_experiment_read_projections(struct cal_experiment *e, const struct cal_n
     for (int i = 0; i < map->n && !err; i++) {
         e->projection[i].name = map->child[i]->key; /* [borrow] */
         e->projection[i].node = map->child[i];
-        err = read_projection(e, i, &d);
+        err = read_projection(e, i, &blocks, &edges);
     }
     if (!err)
-        err = cal_experiment_deal(e, &d);
+        err = cal_experiment_find_afferents(e, &blocks, &afferents);
     if (!err)
-        err = cal_experiment_settle_edges(e, d.draft, d.n);
-    cal_free(d.draft);
+        err = cal_experiment_make_edges(e, &blocks, afferents);
+    for (int i = 0; afferents && i < e->n_groups; i++)
+        cal_selection_finish(&afferents[i]);
+    cal_free(afferents);
+    forget_blocks(&blocks);
     return err;
 }

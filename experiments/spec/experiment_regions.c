@@ -94,59 +94,80 @@ static int read_group(struct cal_group_part *g, const struct cal_node *map)
 int cal_experiment_read_regions(struct cal_experiment *e, const struct cal_node *map)
 {
     struct cal_experiment_parts *parts = e->parts;
-    size_t total = 0;
-    parts->n_groups = map->n;
+    e->group = cal_alloc((size_t)map->n * sizeof *e->group);
     parts->group = cal_alloc((size_t)map->n * sizeof *parts->group);
     for (int i = 0; i < map->n; i++) {
-        int err = read_group(&parts->group[i], map->child[i]);
+        struct cal_group_part *g = &parts->group[e->n_groups++];
+        int err = read_group(g, map->child[i]);
         if (err)
             return err;
-        total += parts->group[i].count ? (size_t)parts->group[i].count : 1;
-        if (total > CAL_REGIONS_MAX)
+        e->group[i] = (struct cal_group){.name = g->name,
+                                         .ops = g->ops,
+                                         .params = g->params,
+                                         .first = e->n_regions,
+                                         .n = g->count ? (int)g->count : 1,
+                                         .numbered = g->count > 0,
+                                         .node = map->child[i]};
+        e->n_regions += e->group[i].n;
+        if (e->n_regions > CAL_REGIONS_MAX)
             return cal_node_fail(map->child[i], "more than %d regions so far, expected fewer", CAL_REGIONS_MAX);
-    }
-    e->region = cal_alloc(total * sizeof *e->region);
-    for (int i = 0; i < map->n; i++) {
-        const struct cal_group_part *g = &parts->group[i];
-        int first = e->n_regions, count = g->count ? (int)g->count : 1;
-        for (int k = 0; k < count; k++, e->n_regions++)
-            e->region[e->n_regions] = (struct cal_region_spec){
-                .name = g->count ? cal_sprintf("%s.%d", g->name, k) : cal_strdup(g->name),
-                .group = (char *)g->name,
-                .ops = g->ops,
-                .params = g->params,
-                .share = g->ops->reads ? (struct cal_share){.shard = k, .shards = count, .hub = first}
-                                       : (struct cal_share){.shards = 1, .hub = e->n_regions},
-                .node = map->child[i],
-            };
     }
     return CAL_OK;
 }
 
-bool cal_experiment_matches(const struct cal_experiment *e, const char *pattern)
+const struct cal_group *cal_experiment_group(const struct cal_experiment *e, int region)
 {
-    for (int i = 0; i < e->n_regions; i++)
-        if (cal_match(pattern, e->region[i].name))
-            return true;
-    return false;
+    int low = 0, high = e->n_groups - 1; /* the last that does not start behind it */
+    while (low < high) {
+        int middle = (low + high + 1) / 2;
+        if (e->group[middle].first <= region)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return &e->group[low];
 }
 
+struct cal_name cal_experiment_name(const struct cal_experiment *e, int region)
+{
+    struct cal_name name;
+    const struct cal_group *g = region == CAL_FROM_STIMULUS ? NULL : cal_experiment_group(e, region);
+    if (g && g->numbered)
+        snprintf(name.text, sizeof name.text, "%s.%d", g->name, region - g->first);
+    else
+        snprintf(name.text, sizeof name.text, "%s", g ? g->name : "stimulus");
+    return name;
+}
+
+struct cal_share cal_experiment_share(const struct cal_experiment *e, int region)
+{
+    const struct cal_group *g = cal_experiment_group(e, region);
+    if (!g->ops->reads)
+        return (struct cal_share){.shards = 1, .hub = region};
+    return (struct cal_share){.shard = region - g->first, .shards = g->n, .afferents = g->afferents, .hub = g->first};
+}
+
+bool cal_experiment_matches(const struct cal_experiment *e, const char *pattern)
+{
+    struct cal_selection s = {0};
+    bool any = cal_selection_add(&s, e, pattern);
+    cal_selection_finish(&s);
+    return any;
+}
+
+/* Suggests groups, replicas as one pattern, and then single regions. */
 int cal_experiment_fail_match(const struct cal_experiment *e, const struct cal_node *node, const char *pattern)
 {
-    int n = e->parts->n_groups;
-    const char **names = cal_alloc(((size_t)n + (size_t)e->n_regions + 1) * sizeof *names);
-    char **patterns = cal_alloc((size_t)n * sizeof *patterns);
-    for (int i = 0; i < n; i++) { /* replicas as one pattern */
-        patterns[i] = cal_sprintf("%s%s", e->parts->group[i].name, e->parts->group[i].count ? ".*" : "");
-        names[i] = patterns[i];
-    }
-    for (int i = 0; i < e->n_regions; i++)
-        names[n + i] = e->region[i].name;
+    int n = 0;
+    const char **names = cal_alloc(((size_t)e->n_groups + (size_t)e->n_regions + 1) * sizeof *names);
+    for (int i = 0; i < e->n_groups; i++)
+        names[n++] = cal_sprintf("%s%s", e->group[i].name, e->group[i].numbered ? ".*" : "");
+    for (int r = 0; r < e->n_regions; r++)
+        names[n++] = cal_strdup(cal_experiment_name(e, r).text);
     int err = cal_node_fail(node, "`%.80s` matches no region, expected a name or pattern such as `%s`%s", pattern, names[0],
                             cal_did_you_mean(pattern, names));
     for (int i = 0; i < n; i++)
-        cal_free(patterns[i]);
-    cal_free(patterns);
+        cal_free((char *)names[i]);
     cal_free(names);
     return err;
 }

@@ -16,7 +16,7 @@ static void write_key(const char *key, int indent, FILE *out)
 static void write_regions(const struct cal_experiment *e, FILE *out)
 {
     fputs("\nregions:\n", out);
-    for (int i = 0; i < e->parts->n_groups; i++) {
+    for (int i = 0; i < e->n_groups; i++) {
         const struct cal_group_part *g = &e->parts->group[i];
         write_key(g->name, 2, out);
         fputc('\n', out);

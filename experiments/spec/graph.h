@@ -1,7 +1,9 @@
 /* experiments/spec/graph.h - the regions of an experiment, wired: ports, lags, who is awake when, and the timeline.
  *
- * Made from an experiment and its stimulus on every rank alike. Regions are declared here, not allocated: whoever hosts one calls
- * cal_region_init(). Ranks play no part: the graph is the same on one process and on a thousand. */
+ * Regions are declared here, not allocated: whoever hosts one calls cal_region_init(). A process declares the regions that it hosts and no
+ * others, and holds the edges that start or end in one of them. Of all the others it keeps a few small numbers each (the arrays with an
+ * entry for each region); what they send is the same for many of them and kept once. Ranks play no part: numbers, lags and the timeline are the
+ * same on one process and on a thousand. */
 #ifndef CAL_EXPERIMENTS_SPEC_GRAPH_H
 #define CAL_EXPERIMENTS_SPEC_GRAPH_H
 
@@ -9,8 +11,10 @@
 
 /* One edge. What arrives is `spec`: the slices taken, in the order taken, narrowed to the target's columns where afferent. */
 struct cal_edge {
+    int number;   /* among the experiment's */
     int from, to; /* regions; from may be CAL_FROM_STIMULUS */
-    int port;     /* number among the target's drives or contexts */
+    struct cal_name from_name, to_name;
+    int port; /* number among the target's drives or contexts */
     enum cal_role role;
     bool far;    /* see struct cal_port */
     int delay;   /* steps, as asked for */
@@ -22,11 +26,11 @@ struct cal_edge {
     int first[CAL_SLICES_MAX]; /* and its first column there */
 };
 
-/* Who drives a hub: the shards of one task, or a region by itself. */
-struct cal_hub {
-    int n;
-    int *source; /* [own] regions, in order */
-    int *offset; /* [own] n + 1: where the units of each start; in the end, how many they are */
+/* What a region sends, and what can be recorded of it. */
+struct cal_offer {
+    struct cal_rep_spec out;
+    int n_variables;
+    struct cal_variable variable[CAL_VARIABLES_MAX];
 };
 
 /* A stretch of one phase, run without a break. */
@@ -41,25 +45,30 @@ struct cal_graph {
     const struct cal_experiment *experiment; /* [borrow] */
     const struct cal_stimulus *stimulus;     /* [borrow] */
     int n_regions, n_edges, n_segments;
-    struct cal_region **region;
-    struct cal_edge *edge;
-    int *first_edge;     /* edges first_edge[r] ... first_edge[r + 1] - 1 end in region r */
-    struct cal_hub *hub; /* [region]: in place of the first shard's; empty for other shards */
-    int *order;          /* region numbers such that undelayed drives come from earlier ones */
-    int *lag;            /* region r works on presentation w - lag[r] in wall step w of a segment */
-    int *learn_lag;      /* and learns from presentation w - learn_lag[r] */
-    long *phase_steps;   /* presentations of each phase, epochs resolved */
-    unsigned **record;   /* [phase][region]: bit i: variable i is recorded */
-    unsigned **learns;   /* [phase][region]: bit i: part i of the region learns; all bits: the whole; 0: nothing */
-    bool **awake;        /* [phase][region]: learns, records, or feeds one that does */
-    bool *loses;         /* [phase]: lossy edges lose messages in it, as something learns */
-    int *lossy;          /* the lossy edge that is nearest on the way to region r; -1: nothing is lost on the way */
-    long *learn_total;   /* learning steps of each region in the whole run */
+    int first, last;            /* regions first ... last - 1 are hosted here: all, in a whole graph */
+    struct cal_region **region; /* [region]: NULL where it is not hosted */
+    struct cal_edge *edge;      /* those that start or end in a hosted region, in the experiment's order */
+    int *first_edge;            /* edges first_edge[r - first] ... first_edge[r - first + 1] - 1 end in hosted region r, stimulus first */
+    int *first_out, *out_edge;  /* and out_edge[first_out[r - first]] ... start there; ascending */
+    struct cal_name *name;      /* of hosted regions */
+    struct cal_offer *offer;
+    int n_offers, *offer_of; /* [region] */
+    int *turn;               /* [region]: its place in an order in which undelayed drives come from earlier ones */
+    int *lag;                /* region r works on presentation w - lag[r] in wall step w of a segment */
+    int *learn_lag;          /* and learns from presentation w - learn_lag[r] */
+    long *phase_steps;       /* presentations of each phase, epochs resolved */
+    long *phase_total;       /* and in the whole run, however often it comes */
+    uint16_t **record;       /* [phase][region]: bit i: variable i is recorded */
+    uint16_t **learns;       /* [phase][region]: bit i: part i of the region learns; all bits: the whole; 0: nothing */
+    bool **awake;            /* [phase][region]: learns, records, or feeds one that does */
+    bool *loses;             /* [phase]: lossy edges lose messages in it, as something learns */
+    int *lossy;              /* the nearest region, r itself or one on the way to it, whose one drive loses messages; -1: none */
     struct cal_segment *segment;
-    struct cal_port **ports; /* [own] */
 };
 
-/* Wire the experiment. Local; [give] *g. Errors: CAL_EUSAGE with the place in the file; nothing is held after one. */
+/* Wire the experiment for who hosts regions first ... last - 1; or the whole of it. Local; [give] *g. Errors: CAL_EUSAGE with the place in the
+ * file; nothing is held after one. What is wrong with a region's ports or its edges, only its host is told. */
+int cal_graph_create_part(const struct cal_experiment *e, const struct cal_stimulus *s, int first, int last, struct cal_graph **g);
 int cal_graph_create(const struct cal_experiment *e, const struct cal_stimulus *s, struct cal_graph **g);
 void cal_graph_destroy(struct cal_graph *g);
 
@@ -70,12 +79,16 @@ void cal_edge_view(const struct cal_edge *e, const struct cal_rep *whole, struct
 bool cal_edge_active(const struct cal_graph *g, int edge, int phase);
 /* How many messages it carries in a segment of `count` presentations: those that will be used. */
 long cal_edge_messages(const struct cal_graph *g, int edge, long count);
-/* Is the message of the presentation lost in the phase? Never the first; only while something learns. */
-bool cal_edge_loses(const struct cal_graph *g, int edge, int phase, long presentation);
+/* Is the message lost in the phase that a region's one drive brings of the presentation? Never the first; only while something learns. */
+bool cal_graph_loses(const struct cal_graph *g, int region, int phase, long presentation);
 /* The presentation that a region's presentation p really is of: p itself, or an earlier one where messages were lost on the way. */
 long cal_graph_origin(const struct cal_graph *g, int region, int phase, long presentation);
 /* Tapes that a region keeps: one, plus one for each step between forward and learning. */
 int cal_graph_tapes(const struct cal_graph *g, int region);
+/* The number of the variable called `name` of any region, or -1. */
+int cal_graph_variable(const struct cal_graph *g, int region, const char *name);
+/* Learning steps of a region in the whole run. */
+long cal_graph_learn_total(const struct cal_graph *g, int region);
 /* Wall steps of a segment: its presentations and the draining. */
 long cal_graph_wall_steps(const struct cal_graph *g, const struct cal_segment *s);
 /* What a region is told about presentation p of a phase, `learnt` aside. */

@@ -8,72 +8,85 @@
 #include "core/err.h"
 #include "core/mem.h"
 
-bool cal_edge_loses(const struct cal_graph *g, int edge, int phase, long presentation)
+static const struct cal_projection_spec *projection_of(const struct cal_graph *g, int number)
 {
-    const struct cal_edge *x = &g->edge[edge];
-    if (x->drop == 0 || !g->loses[phase] || presentation == 0)
+    return &g->experiment->projection[g->experiment->edge[number].projection];
+}
+
+/* The number of a region's first drive. */
+static int drive_of(const struct cal_graph *g, int region)
+{
+    int i = g->experiment->first_edge[region];
+    while (projection_of(g, i)->role != CAL_DRIVE)
+        i++;
+    return i;
+}
+
+bool cal_graph_loses(const struct cal_graph *g, int region, int phase, long presentation)
+{
+    if (g->lossy[region] != region || !g->loses[phase] || presentation == 0)
         return false;
-    /* the target names the edge: it has no other drive */
-    struct cal_rng key = cal_rng_key(g->experiment->seed, CAL_STREAM_LOST, (uint32_t)x->to, (uint32_t)phase, (uint64_t)presentation);
-    return cal_rng_uniform(&key, 0) < x->drop;
+    struct cal_rng key = cal_rng_key(g->experiment->seed, CAL_STREAM_LOST, (uint32_t)region, (uint32_t)phase, (uint64_t)presentation);
+    return cal_rng_uniform(&key, 0) < projection_of(g, drive_of(g, region))->drop;
 }
 
 long cal_graph_origin(const struct cal_graph *g, int region, int phase, long presentation)
 {
-    for (int edge = g->lossy[region]; edge >= 0; edge = g->lossy[g->edge[edge].from])
-        while (cal_edge_loses(g, edge, phase, presentation))
+    for (int r = g->lossy[region]; r >= 0; r = g->lossy[g->experiment->edge[drive_of(g, r)].from])
+        while (cal_graph_loses(g, r, phase, presentation))
             presentation--;
     return presentation;
 }
 
-static const struct cal_node *node_of(const struct cal_graph *g, int edge)
+/* Does the drive bring its target's own presentation, not one of some steps before? */
+static bool in_time(const struct cal_graph *g, int number, int to)
 {
-    return g->experiment->projection[g->experiment->edge[edge].projection].node;
-}
-
-/* Does the drive from a region bring its target's own presentation, not one of some steps before? */
-static bool in_time(const struct cal_graph *g, const struct cal_edge *x)
-{
-    return g->lag[x->from] + x->delay == g->lag[x->to];
+    return g->lag[g->experiment->edge[number].from] + projection_of(g, number)->delay == g->lag[to];
 }
 
 /* A lossy edge, then all below it along the drives, until the next lossy one. Each region is set once. */
 static void spread(struct cal_graph *g)
 {
+    const struct cal_experiment *e = g->experiment;
     for (bool changed = true; changed;) {
         changed = false;
-        for (int i = 0; i < g->n_edges; i++) {
-            const struct cal_edge *x = &g->edge[i];
-            if (x->role != CAL_DRIVE || x->from == CAL_FROM_STIMULUS || g->lossy[x->to] >= 0)
-                continue;
-            g->lossy[x->to] = x->drop > 0 ? i : in_time(g, x) ? g->lossy[x->from] : -1;
-            changed = changed || g->lossy[x->to] >= 0;
-        }
+        for (int r = 0; r < g->n_regions; r++)
+            for (int i = e->first_edge[r]; i < e->first_edge[r + 1]; i++) {
+                const struct cal_projection_spec *p = projection_of(g, i);
+                if (p->role != CAL_DRIVE || e->edge[i].from == CAL_FROM_STIMULUS || g->lossy[r] >= 0)
+                    continue;
+                g->lossy[r] = p->drop > 0 ? r : in_time(g, i, r) ? g->lossy[e->edge[i].from] : -1;
+                changed = changed || g->lossy[r] >= 0;
+            }
     }
 }
 
 /* What stands in for a message stands in for all that drives the target. */
-static int check_lossy(const struct cal_graph *g, int edge)
+static int check_lossy(const struct cal_graph *g, int number, int to)
 {
-    const struct cal_edge *x = &g->edge[edge];
-    const struct cal_region *to = g->region[x->to];
-    if (x->drop == 0 || (to->n_drives == 1 && in_time(g, x)))
+    const struct cal_experiment *e = g->experiment;
+    const struct cal_projection_spec *p = projection_of(g, number);
+    int drives = 0;
+    for (int i = e->first_edge[to]; i < e->first_edge[to + 1] && p->drop > 0; i++)
+        drives += projection_of(g, i)->role == CAL_DRIVE;
+    if (p->drop == 0 || (drives == 1 && in_time(g, number, to)))
         return CAL_OK;
-    return cal_node_fail(node_of(g, edge),
+    return cal_node_fail(p->node,
                          "projection `%s` drops messages, but %s has %s, expected it to be the only drive, with a stimulus behind it",
-                         x->projection, to->name, to->n_drives > 1 ? "other drives" : "no stimulus behind it");
+                         p->name, cal_experiment_name(e, to).text, drives > 1 ? "other drives" : "no stimulus behind it");
 }
 
 /* All that meets in a region is of one presentation; the stimulus's contexts follow the drives. */
-static int check_meeting(const struct cal_graph *g, int edge)
+static int check_meeting(const struct cal_graph *g, int number, int to)
 {
-    const struct cal_edge *x = &g->edge[edge];
-    int above = x->from == CAL_FROM_STIMULUS ? -1 : g->lossy[x->from], here = g->lossy[x->to];
-    bool follows = x->drop > 0 || (x->from == CAL_FROM_STIMULUS && x->role == CAL_CONTEXT);
+    const struct cal_experiment *e = g->experiment;
+    const struct cal_projection_spec *p = projection_of(g, number);
+    int from = e->edge[number].from, above = from == CAL_FROM_STIMULUS ? -1 : g->lossy[from], here = g->lossy[to];
+    bool follows = p->drop > 0 || (from == CAL_FROM_STIMULUS && p->role == CAL_CONTEXT);
     if (follows || above == here)
         return CAL_OK;
-    return cal_node_fail(node_of(g, edge), "projection `%s`: %s would get different presentations, as `%s` drops messages on one way to it",
-                         x->projection, g->region[x->to]->name, g->edge[above > here ? above : here].projection);
+    return cal_node_fail(p->node, "projection `%s`: %s would get different presentations, as `%s` drops messages on one way to it", p->name,
+                         cal_experiment_name(e, to).text, projection_of(g, drive_of(g, above > here ? above : here))->name);
 }
 
 /* Analysis takes frame f for presentation f, which it is not where messages are lost. */
@@ -84,7 +97,8 @@ static int check_records(const struct cal_graph *g, int phase)
             return cal_node_fail(g->experiment->phase[phase].node,
                                  "phase `%s` records %s while `%s` drops messages on the way to it; expected a phase that learns nothing, "
                                  "such as one `within` this",
-                                 g->experiment->phase[phase].name, g->region[r]->name, g->edge[g->lossy[r]].projection);
+                                 g->experiment->phase[phase].name, cal_experiment_name(g->experiment, r).text,
+                                 projection_of(g, drive_of(g, g->lossy[r]))->name);
     return CAL_OK;
 }
 
@@ -99,10 +113,13 @@ int cal_graph_find_lossy(struct cal_graph *g)
             g->loses[p] = g->loses[p] || g->learns[p][r];
     }
     spread(g);
-    for (int i = 0; !err && i < g->n_edges; i++)
-        err = check_lossy(g, i);
-    for (int i = 0; !err && i < g->n_edges; i++)
-        err = check_meeting(g, i);
+    const int *first = g->experiment->first_edge;
+    for (int r = 0; !err && r < g->n_regions; r++)
+        for (int i = first[r]; !err && i < first[r + 1]; i++)
+            err = check_lossy(g, i, r);
+    for (int r = 0; !err && r < g->n_regions; r++)
+        for (int i = first[r]; !err && i < first[r + 1]; i++)
+            err = check_meeting(g, i, r);
     for (int p = 0; !err && p < n_phases; p++)
         err = check_records(g, p);
     return err;

@@ -7,6 +7,8 @@
 
 #include "core/err.h"
 #include "core/mem.h"
+#include "experiments/spec/graph_wiring.h"
+#include "experiments/spec/selection.h"
 
 static int find_steps(struct cal_graph *g, int phase)
 {
@@ -19,59 +21,78 @@ static int find_steps(struct cal_graph *g, int phase)
     return CAL_OK;
 }
 
-/* Bit i of part `name`, where the region's kind has such a part; 0 otherwise. */
-static unsigned part_bit(const struct cal_region *r, const char *name)
+/* Bit i of part `name`, where the kind has such a part; 0 otherwise. */
+static uint16_t part_bit(const struct cal_region_ops *ops, const char *name)
 {
-    for (int i = 0; r->ops->parts && r->ops->parts[i]; i++)
-        if (!strcmp(r->ops->parts[i], name))
-            return 1u << i;
+    for (int i = 0; ops->parts && ops->parts[i]; i++)
+        if (!strcmp(ops->parts[i], name))
+            return (uint16_t)(1u << i);
     return 0;
 }
 
-static int unknown_part(const struct cal_graph *g, int phase, const char *pattern, const struct cal_region *r)
+static int unknown_part(const struct cal_graph *g, int phase, const char *pattern, const struct cal_region_ops *ops)
 {
     static const char *const none[] = {NULL};
-    const char *const *parts = r->ops->parts ? r->ops->parts : none;
+    const char *const *parts = ops->parts ? ops->parts : none;
     char list[256] = "";
     for (int i = 0; parts[i]; i++) {
         size_t used = strlen(list);
         snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", parts[i]);
     }
     return cal_node_fail(g->experiment->phase[phase].node, "phase `%s`: learn: `%s`: parts of kind %s are: %s%s",
-                         g->experiment->phase[phase].name, pattern, r->ops->kind, list[0] ? list : "none",
+                         g->experiment->phase[phase].name, pattern, ops->kind, list[0] ? list : "none",
                          cal_did_you_mean(strrchr(pattern, '.') + 1, parts));
 }
 
-/* What one pattern of `learn` lets region r learn: the whole (`V.*`, `all`), or a part (`S1.head`, `S*.head`). */
-static int match_learner(struct cal_graph *g, int phase, const char *pattern, int r)
+/* Regions whose kinds learn at all get those bits, if they have none yet. */
+static void let_learn(struct cal_graph *g, int phase, const struct cal_range *range, uint16_t bits)
 {
-    const struct cal_region *region = g->region[r];
-    unsigned *learns = &g->learns[phase][r];
-    if (!strcmp(pattern, "all") || cal_match(pattern, region->name)) {
-        *learns = ~0u;
-        return CAL_OK;
-    }
+    for (int r = range->first; r < range->last && g->experiment->group[range->group].ops->learn; r++)
+        g->learns[phase][r] |= bits;
+}
+
+/* `S1.head`: a part of all that match what stands before the last dot, unless the whole matches. */
+static int let_parts_learn(struct cal_graph *g, int phase, const char *pattern, const struct cal_selection *whole)
+{
+    const struct cal_experiment *e = g->experiment;
     const char *dot = strrchr(pattern, '.');
-    if (!dot)
-        return CAL_OK;
+    struct cal_selection s = {0};
+    int err = CAL_OK;
     char *prefix = cal_strdup(pattern);
     prefix[dot - pattern] = '\0';
-    bool meant = cal_match(prefix, region->name);
+    cal_selection_add(&s, e, prefix);
     cal_free(prefix);
-    if (!meant)
-        return CAL_OK;
-    unsigned bit = part_bit(region, dot + 1);
-    *learns |= bit;
-    return bit ? CAL_OK : unknown_part(g, phase, pattern, region);
+    for (int i = 0; !err && i < s.n; i++) {
+        const struct cal_region_ops *ops = e->group[s.range[i].group].ops;
+        uint16_t bit = part_bit(ops, dot + 1);
+        bool beyond = false; /* some of them are not among the whole ones */
+        for (int r = s.range[i].first; r < s.range[i].last && ops->learn; r++) {
+            bool part = cal_selection_find(whole, r) < 0;
+            g->learns[phase][r] |= part ? bit : 0;
+            beyond = beyond || part;
+        }
+        if (beyond && !bit)
+            err = unknown_part(g, phase, pattern, ops);
+    }
+    cal_selection_finish(&s);
+    return err;
 }
 
 static int find_learners(struct cal_graph *g, int phase)
 {
     const struct cal_strings *patterns = &g->experiment->phase[phase].learn;
     int err = CAL_OK;
-    for (int r = 0; r < g->n_regions; r++)
-        for (int i = 0; !err && i < patterns->n && g->region[r]->ops->learn; i++)
-            err = match_learner(g, phase, patterns->item[i], r);
+    for (int i = 0; !err && i < patterns->n; i++) {
+        const char *pattern = patterns->item[i];
+        struct cal_selection whole = {0};
+        cal_selection_add(&whole, g->experiment, !strcmp(pattern, "all") ? "*" : pattern);
+        cal_selection_settle(&whole);
+        for (int k = 0; k < whole.n; k++)
+            let_learn(g, phase, &whole.range[k], UINT16_MAX);
+        if (strchr(pattern, '.'))
+            err = let_parts_learn(g, phase, pattern, &whole);
+        cal_selection_finish(&whole);
+    }
     return err;
 }
 
@@ -92,10 +113,9 @@ static void add_slice(struct cal_region *r, const char *name, const struct cal_r
 
 /* Beside what its kind can observe, a region can record what it sends and what the world says of the sample: a dump of a map and its labels is
  * all that another run needs (experiments/stimuli/recorded.h). `box` is a stage's guess, so what is true says so. */
-static void add_variables(struct cal_graph *g, int region)
+void cal_graph_add_variables(const struct cal_graph *g, struct cal_region *r)
 {
     static const char *const shown[][2] = {{"label", "true_label"}, {"box", "true_box"}};
-    struct cal_region *r = g->region[region];
     for (int i = 0; i < r->out.n; i++)
         add_slice(r, r->out.slice[i].name, &r->out, i, CAL_SENT);
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
@@ -105,52 +125,64 @@ static void add_variables(struct cal_graph *g, int region)
     }
 }
 
-static int unknown_variable(const struct cal_region *r, const struct cal_record_spec *record, const char *name)
+static int unknown_variable(const struct cal_graph *g, int region, const struct cal_record_spec *record, const char *name)
 {
+    const struct cal_offer *x = &g->offer[g->offer_of[region]];
     const char *names[CAL_VARIABLES_MAX + 1] = {NULL};
     char list[512] = "";
-    for (int i = 0; i < r->n_variables; i++) {
-        names[i] = r->variable[i].name;
+    for (int i = 0; i < x->n_variables; i++) {
+        names[i] = x->variable[i].name;
         size_t used = strlen(list);
         snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", names[i]);
     }
-    return cal_node_fail(record->node, "%s has no variable `%s` to record; it has: %s%s", r->name, name, list[0] ? list : "none",
-                         cal_did_you_mean(name, names));
+    return cal_node_fail(record->node, "%s has no variable `%s` to record; it has: %s%s", cal_experiment_name(g->experiment, region).text,
+                         name, list[0] ? list : "none", cal_did_you_mean(name, names));
+}
+
+static int find_record(struct cal_graph *g, int phase, const struct cal_record_spec *record)
+{
+    struct cal_selection s = {0};
+    int err = CAL_OK;
+    cal_selection_add(&s, g->experiment, record->pattern);
+    for (int i = 0; !err && i < s.n; i++)
+        for (int r = s.range[i].first; !err && r < s.range[i].last; r++)
+            for (int k = 0; !err && k < record->variables.n; k++) {
+                int v = cal_graph_variable(g, r, record->variables.item[k]);
+                if (v < 0)
+                    err = unknown_variable(g, r, record, record->variables.item[k]);
+                else
+                    g->record[phase][r] |= (uint16_t)(1u << v);
+            }
+    cal_selection_finish(&s);
+    return err;
 }
 
 static int find_records(struct cal_graph *g, int phase)
 {
     const struct cal_phase_spec *p = &g->experiment->phase[phase];
-    for (int i = 0; i < p->n_records; i++)
-        for (int r = 0; r < g->n_regions; r++) {
-            const struct cal_record_spec *record = &p->record[i];
-            if (!cal_match(record->pattern, g->region[r]->name))
-                continue;
-            for (int k = 0; k < record->variables.n; k++) {
-                int v = cal_region_variable(g->region[r], record->variables.item[k]);
-                if (v < 0)
-                    return unknown_variable(g->region[r], record, record->variables.item[k]);
-                g->record[phase][r] |= 1u << v;
-            }
-        }
-    return CAL_OK;
+    int err = CAL_OK;
+    for (int i = 0; !err && i < p->n_records; i++)
+        err = find_record(g, phase, &p->record[i]);
+    return err;
 }
 
 /* Awake: who learns or records, who drives one that is awake, who gives context to one that learns. */
-static void find_awake(struct cal_graph *g, int phase)
+static void find_awake(struct cal_graph *g, int phase, const int *order)
 {
+    const struct cal_experiment *e = g->experiment;
     bool *awake = g->awake[phase];
     for (int r = 0; r < g->n_regions; r++)
         awake[r] = g->learns[phase][r] || g->record[phase][r];
     for (bool changed = true; changed;) {
         changed = false;
-        for (int i = 0; i < g->n_edges; i++) {
-            const struct cal_edge *x = &g->edge[i];
-            if (x->from == CAL_FROM_STIMULUS || awake[x->from] || !awake[x->to])
-                continue;
-            if (x->role == CAL_DRIVE || g->learns[phase][x->to])
-                awake[x->from] = changed = true;
-        }
+        for (int k = g->n_regions - 1; k >= 0; k--) /* against the drives */
+            for (int r = order[k], i = e->first_edge[r]; awake[r] && i < e->first_edge[r + 1]; i++) {
+                int from = e->edge[i].from;
+                if (from == CAL_FROM_STIMULUS || awake[from])
+                    continue;
+                if (e->projection[e->edge[i].projection].role == CAL_DRIVE || g->learns[phase][r])
+                    awake[from] = changed = true;
+            }
     }
 }
 
@@ -187,22 +219,20 @@ static void add_phase(struct cal_graph *g, int phase)
     }
 }
 
-int cal_graph_plan_phases(struct cal_graph *g)
+int cal_graph_plan_phases(struct cal_graph *g, const int *order)
 {
     const struct cal_experiment *e = g->experiment;
     size_t n_phases = (size_t)e->n_phases, n_regions = (size_t)g->n_regions;
     g->phase_steps = cal_alloc(n_phases * sizeof *g->phase_steps);
+    g->phase_total = cal_alloc(n_phases * sizeof *g->phase_total);
     g->record = cal_alloc(n_phases * sizeof *g->record);
     g->learns = cal_alloc(n_phases * sizeof *g->learns);
     g->awake = cal_alloc(n_phases * sizeof *g->awake);
-    g->learn_total = cal_alloc(n_regions * sizeof *g->learn_total);
     for (int p = 0; p < e->n_phases; p++) {
         g->record[p] = cal_alloc(n_regions * sizeof *g->record[p]);
         g->learns[p] = cal_alloc(n_regions * sizeof *g->learns[p]);
         g->awake[p] = cal_alloc(n_regions * sizeof *g->awake[p]);
     }
-    for (int r = 0; r < g->n_regions; r++)
-        add_variables(g, r);
     for (int p = 0; p < e->n_phases; p++) {
         int err = find_steps(g, p);
         if (!err)
@@ -211,15 +241,13 @@ int cal_graph_plan_phases(struct cal_graph *g)
             err = find_learners(g, p);
         if (err)
             return err;
-        find_awake(g, p);
+        find_awake(g, p, order);
     }
     for (int p = 0; p < e->n_phases; p++)
         if (e->phase[p].within < 0)
             add_phase(g, p);
     for (int i = 0; i < g->n_segments; i++)
-        for (int r = 0; r < g->n_regions; r++)
-            if (g->learns[g->segment[i].phase][r])
-                g->learn_total[r] += g->segment[i].count;
+        g->phase_total[g->segment[i].phase] += g->segment[i].count;
     return CAL_OK;
 }
 
@@ -231,10 +259,10 @@ void cal_graph_free_phases(struct cal_graph *g)
         cal_free(g->awake[p]);
     }
     cal_free(g->phase_steps);
+    cal_free(g->phase_total);
     cal_free(g->record);
     cal_free(g->learns);
     cal_free(g->awake);
-    cal_free(g->learn_total);
     cal_free(g->segment);
 }
 
@@ -270,6 +298,14 @@ long cal_graph_wall_steps(const struct cal_graph *g, const struct cal_segment *s
     return s->count + drain;
 }
 
+long cal_graph_learn_total(const struct cal_graph *g, int region)
+{
+    long steps = 0;
+    for (int p = 0; p < g->experiment->n_phases; p++)
+        steps += g->learns[p][region] ? g->phase_total[p] : 0;
+    return steps;
+}
+
 struct cal_step cal_graph_step(const struct cal_graph *g, int region, int phase, long presentation)
 {
     const struct cal_phase_spec *p = &g->experiment->phase[phase];
@@ -277,10 +313,10 @@ struct cal_step cal_graph_step(const struct cal_graph *g, int region, int phase,
     return (struct cal_step){.presentation = presentation,
                              .phase = phase,
                              .learn = g->learns[phase][region] != 0,
-                             .parts = g->learns[phase][region],
+                             .parts = g->learns[phase][region] == UINT16_MAX ? ~0u : g->learns[phase][region],
                              .perceive = true,
                              .rate = p->rate,
-                             .learn_total = g->learn_total[region],
+                             .learn_total = cal_graph_learn_total(g, region),
                              .record = recorded ? g->record[phase][region] : 0};
 }
 

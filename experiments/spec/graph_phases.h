@@ -4,8 +4,8 @@
 
 #include "experiments/spec/graph.h"
 
-/* Fill phase_steps, record, learns, awake, learn_total and the timeline. Errors: CAL_EUSAGE. */
-int cal_graph_plan_phases(struct cal_graph *g);
+/* Fill phase_steps, record, learns, awake and the timeline. `order`: of all regions, forward. Errors: CAL_EUSAGE. */
+int cal_graph_plan_phases(struct cal_graph *g, const int *order);
 void cal_graph_free_phases(struct cal_graph *g);
 
 #endif
