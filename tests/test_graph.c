@@ -1,58 +1,5 @@
 /* tests/test_graph.c - the wired graph: order, lags, slices, who is awake, and the timeline. Needs the project root as working folder. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-/* after the above */
-#include <cmocka.h>
-
-#include "core/err.h"
-#include "core/mem.h"
-#include "experiments/spec/graph.h"
-#include "experiments/stimuli/stimuli.h"
-
-#define STAR "tests/data/runs/star.yaml"
-#define CHAIN "tests/data/runs/chain.yaml"
-#define SHARDS "tests/data/runs/shards.yaml"
-
-struct wired {
-    struct cal_experiment *e;
-    struct cal_stimulus *s;
-    struct cal_graph *g;
-};
-
-static int wire_with(struct wired *w, const char *path, const char *variant, int n_sets, const char *const *sets)
-{
-    struct cal_overrides o = {.variant = variant, .n_sets = n_sets, .sets = sets};
-    memset(w, 0, sizeof *w);
-    int err = cal_experiment_read(path, &o, &w->e);
-    if (!err)
-        err = cal_stimulus_create(w->e->stimulus, w->e->stimulus_params, w->e->seed, w->e->batch, &w->s);
-    return err ? err : cal_graph_create(w->e, w->s, &w->g);
-}
-
-static int wire(struct wired *w, const char *path, const char *variant, const char *set)
-{
-    return wire_with(w, path, variant, set != NULL, &set);
-}
-
-static void unwire(struct wired *w)
-{
-    cal_graph_destroy(w->g);
-    cal_stimulus_destroy(w->s);
-    cal_experiment_destroy(w->e);
-}
-
-static struct wired wire_well(const char *path, const char *variant)
-{
-    struct wired w;
-    int err = wire(&w, path, variant, NULL);
-    if (err)
-        fail_msg("%s, %s: %s", path, variant, cal_err_message());
-    return w;
-}
+#include "tests/wired.h"
 
 static void a_hub_sends_each_target_its_own_columns(void **state)
 {
@@ -322,7 +269,7 @@ static void a_loop_without_a_stimulus_has_nothing_to_lose(void **state)
     const char *sets[] = {"projections.sight.to=[V.2, V.3]", "phases={train: {steps: 3, learn: all}}",
                           "projections.loop={chain: [V.0, V.1, V.0], delay: 1, drop: 0.2}"};
     struct wired w;
-    assert_int_equal(wire_with(&w, STAR, "minimax", 3, sets), CAL_EUSAGE);
+    assert_int_equal(wire_part(&w, STAR, "minimax", 3, sets, 0, 0), CAL_EUSAGE);
     assert_non_null(strstr(cal_err_message(), "projection `loop` drops messages, but V.0 has no stimulus behind it, expected"));
     unwire(&w);
 }
