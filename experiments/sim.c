@@ -89,8 +89,8 @@ int cal_sim_links(const struct cal_graph *g, enum cal_place place, int rank, int
     *links = cal_alloc((size_t)(n + 1) * sizeof **links);
     for (int i = 0; i < n; i++) {
         const struct cal_edge *x = &g->edge[(*edge_of)[i]];
-        (*links)[i] = (struct cal_link){.from = x->from_name.text,
-                                        .to = x->to_name.text,
+        (*links)[i] = (struct cal_link){.from = x->from_name,
+                                        .to = x->to_name,
                                         .projection = x->projection,
                                         .from_rank = cal_place_rank(place, x->from, g->n_regions, n_ranks),
                                         .to_rank = cal_place_rank(place, x->to, g->n_regions, n_ranks),

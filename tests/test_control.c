@@ -105,6 +105,20 @@ static void rank_zero_gathers_and_shares(void **state)
     assert_all_true(good && secret == 42);
 }
 
+/* Over ranks 0 ... n - 1: what goes up, what goes down, and what is the same for all, so that the first has the most. */
+static void rank_zero_hears_of_the_spread(void **state)
+{
+    (void)state;
+    int rank = cal_world_rank(test_world), ranks = cal_world_size(test_world);
+    double mine[3] = {rank, -10 * rank, 7}, mean = (ranks - 1) / 2.0;
+    struct cal_spread all[3];
+    cal_world_spread(test_world, mine, 3, all);
+    bool up = all[0].min == 0 && all[0].mean == mean && all[0].max == ranks - 1 && all[0].most == ranks - 1;
+    bool down = all[1].min == -10 * (ranks - 1) && all[1].mean == -10 * mean && all[1].max == 0 && all[1].most == 0;
+    bool same = all[2].min == 7 && all[2].mean == 7 && all[2].max == 7 && all[2].most == 0;
+    assert_all_true(rank > 0 || (up && down && same));
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -114,6 +128,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(one_rank_has_the_message),
         cmocka_unit_test(ranks_agree_on_an_error),
         cmocka_unit_test(rank_zero_gathers_and_shares),
+        cmocka_unit_test(rank_zero_hears_of_the_spread),
     };
     return test_mpi_main(argc, argv, tests, sizeof tests / sizeof *tests);
 }

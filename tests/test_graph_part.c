@@ -36,8 +36,8 @@ static void same_edge(const struct cal_edge *a, const struct cal_edge *b)
     assert_int_equal(a->number, b->number);
     assert_int_equal(a->to, b->to);
     assert_int_equal(a->hold, b->hold);
-    assert_string_equal(a->from_name.text, b->from_name.text);
-    assert_string_equal(a->to_name.text, b->to_name.text);
+    assert_string_equal(a->from_name, b->from_name);
+    assert_string_equal(a->to_name, b->to_name);
     assert_memory_equal(&a->spec, &b->spec, sizeof a->spec);
     assert_memory_equal(a->slice, b->slice, sizeof a->slice);
     assert_memory_equal(a->first, b->first, sizeof a->first);

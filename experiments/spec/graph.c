@@ -63,7 +63,7 @@ static int prepare_ports(struct cal_graph *g, const struct cal_wiring *w, struct
         if (x.role == CAL_DRIVE && cal_graph_offer(g, x.from))
             err = cal_edge_fill(g, w, &x);
         port[at] = cal_port_of(g, w, &x);
-        peer[at] = x.from_name;
+        peer[at] = cal_experiment_name(e, x.from);
         port[at].peer = peer[at].text;
     }
     for (int k = 0; k < region->n_targets; k++) {
@@ -147,6 +147,29 @@ static void create_edges(struct cal_graph *g)
     }
 }
 
+/* The name of an end of an edge, in the next of the places for names where it is not hosted. */
+static const char *name_of(const struct cal_graph *g, int region, struct cal_name **place)
+{
+    if (region == CAL_FROM_STIMULUS)
+        return "stimulus";
+    if (is_hosted(g, region))
+        return g->name[region - g->first].text;
+    **place = cal_experiment_name(g->experiment, region);
+    return (*place)++->text;
+}
+
+static void name_ends(struct cal_graph *g)
+{
+    size_t n_outside = 0;
+    for (int i = 0; i < g->n_edges; i++)
+        n_outside += !is_hosted(g, g->edge[i].to) || (g->edge[i].from != CAL_FROM_STIMULUS && !is_hosted(g, g->edge[i].from));
+    struct cal_name *place = g->outside = cal_alloc((n_outside + 1) * sizeof *place);
+    for (int i = 0; i < g->n_edges; i++) {
+        g->edge[i].from_name = name_of(g, g->edge[i].from, &place);
+        g->edge[i].to_name = name_of(g, g->edge[i].to, &place);
+    }
+}
+
 /* Which of them start in each hosted region. */
 static void list_outgoing(struct cal_graph *g)
 {
@@ -179,7 +202,7 @@ static int fill_ports(struct cal_graph *g, const struct cal_wiring *w)
             struct cal_edge *x = &g->edge[i];
             struct cal_port *p = x->role == CAL_DRIVE ? drive++ : context++;
             *p = cal_port_of(g, w, x);
-            p->peer = x->from_name.text;
+            p->peer = x->from_name;
             x->port = (int)(p - (x->role == CAL_DRIVE ? region->drive : region->context));
         }
         for (int k = g->first_out[r - g->first]; k < g->first_out[r - g->first + 1]; k++) {
@@ -204,6 +227,7 @@ static int wire(struct cal_graph *g, struct cal_wiring *w)
     if (!err) {
         cal_hubs_sum(g, &w->hubs);
         create_edges(g);
+        name_ends(g);
         list_outgoing(g);
         err = fill_ports(g, w);
     }
@@ -310,6 +334,7 @@ void cal_graph_destroy(struct cal_graph *g)
     cal_free(g->first_out);
     cal_free(g->out_edge);
     cal_free(g->name);
+    cal_free(g->outside);
     cal_free(g->offer);
     cal_free(g->offer_of);
     cal_free(g->turn);

@@ -11,10 +11,10 @@
 
 /* One edge. What arrives is `spec`: the slices taken, in the order taken, narrowed to the target's columns where afferent. */
 struct cal_edge {
-    int number;   /* among the experiment's */
-    int from, to; /* regions; from may be CAL_FROM_STIMULUS */
-    struct cal_name from_name, to_name;
-    int port; /* number among the target's drives or contexts */
+    int number;                      /* among the experiment's */
+    int from, to;                    /* regions; from may be CAL_FROM_STIMULUS */
+    const char *from_name, *to_name; /* [borrow] of the graph */
+    int port;                        /* number among the target's drives or contexts */
     enum cal_role role;
     bool far;    /* see struct cal_port */
     int delay;   /* steps, as asked for */
@@ -51,6 +51,7 @@ struct cal_graph {
     int *first_edge;            /* edges first_edge[r - first] ... first_edge[r - first + 1] - 1 end in hosted region r, stimulus first */
     int *first_out, *out_edge;  /* and out_edge[first_out[r - first]] ... start there; ascending */
     struct cal_name *name;      /* of hosted regions */
+    struct cal_name *outside;   /* of other ends of edges, one an edge */
     struct cal_offer *offer;
     int n_offers, *offer_of; /* [region] */
     int *turn;               /* [region]: its place in an order in which undelayed drives come from earlier ones */

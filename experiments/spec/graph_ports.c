@@ -30,8 +30,6 @@ struct cal_edge cal_edge_of(const struct cal_graph *g, int number, int to)
     return (struct cal_edge){.number = number,
                              .from = x->from,
                              .to = to,
-                             .from_name = cal_experiment_name(g->experiment, x->from),
-                             .to_name = cal_experiment_name(g->experiment, to),
                              .far = x->far,
                              .role = p->role,
                              .delay = p->delay,
@@ -61,7 +59,8 @@ static int take_slice(const struct cal_graph *g, const struct cal_wiring *w, str
             return cal_node_fail(projection_of(g, x->number)->node,
                                  "projection `%s`: %s sends each target the columns of the target's own units (%s), "
                                  "but nothing projects from %s to it",
-                                 x->projection, x->from_name.text, name, x->to_name.text);
+                                 x->projection, cal_experiment_name(g->experiment, x->from).text, name,
+                                 cal_experiment_name(g->experiment, x->to).text);
         slice.cols = units_of(g, x->to);
     }
     x->slice[x->spec.n] = i;
@@ -81,7 +80,7 @@ static int unknown_slice(const struct cal_graph *g, const struct cal_edge *x, co
         snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", names[i]);
     }
     return cal_node_fail(projection_of(g, x->number)->node, "projection `%s`: %s sends no `%s`; it sends: %s%s", x->projection,
-                         x->from_name.text, name, list, cal_did_you_mean(name, names));
+                         cal_experiment_name(g->experiment, x->from).text, name, list, cal_did_you_mean(name, names));
 }
 
 /* Which slices cross an edge: those of `take`, else those that the target's kind uses. */
