@@ -108,7 +108,8 @@ struct cal_region_ops {
 
     /* May the network of parameters and ports be? What will this region send, and what can be recorded: fills r->out and
      * r->variable. Runs on every rank for every region, in an order in which undelayed drives are known (specs of delayed
-     * drives and of contexts may still be empty). Allocates nothing. Error: CAL_EUSAGE. */
+     * drives and of contexts may still be empty, and where units start is not known). Most ranks then forget the region: what
+     * it sends is all that they need. Allocates nothing. Error: CAL_EUSAGE. */
     int (*outputs)(struct cal_region *r);
     /* Check the ports (all known now) and declare arrays in r->layout. Error: CAL_EUSAGE. */
     int (*declare)(struct cal_region *r);
