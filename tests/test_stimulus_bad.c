@@ -54,6 +54,7 @@ static void missing_and_damaged_files(void **state)
     refused(FILE_OF(", patch: 60"), CAL_EUSAGE, "patch 60");
     refused(FILE_OF(", patch: 8, pad: 2"), CAL_EUSAGE, "pad");
     refused(FILE_OF(", limit: 91"), CAL_EUSAGE, "90 training images");
+    refused(FILE_OF(", classes: [1, 2]"), CAL_EUSAGE, "has no labels");
     assert_int_equal(truncate(PATH, 100000), 0);
     refused(FILE_OF(), CAL_EINPUT, PATH);
 }
@@ -104,6 +105,19 @@ static void images_of_a_wrong_shape_or_type(void **state)
     refused_after(f, "dataset `test_images`: images of 1 x 2 x 3, expected 1 x 2 x 2");
 }
 
+static void chosen_classes_that_are_wrong(void **state)
+{
+    (void)state;
+    int labels[20] = {0};
+    hid_t f = begin_good();
+    put_labels(f, "labels", 20, labels);
+    H5Fclose(f);
+    refused(FILE_OF(", classes: [0, 0]"), CAL_EUSAGE, "`0`, expected whole numbers from 0 to 65535, each once");
+    refused(FILE_OF(", classes: [0, one]"), CAL_EUSAGE, "`one`");
+    refused(FILE_OF(", classes: [7]"), CAL_EUSAGE, "has no images of these classes");
+    refused(FILE_OF(", classes: [0], limit: 19"), CAL_EUSAGE, "18 training images");
+}
+
 static void labels_and_boxes_that_are_wrong(void **state)
 {
     (void)state;
@@ -151,6 +165,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(missing_and_damaged_files),
         cmocka_unit_test(images_of_a_wrong_shape_or_type),
+        cmocka_unit_test(chosen_classes_that_are_wrong),
         cmocka_unit_test(labels_and_boxes_that_are_wrong),
     };
     return cmocka_run_group_tests(tests, NULL, remove_file);

@@ -292,6 +292,43 @@ static void a_test_split_of_the_file_is_held_out(void **state)
     cal_free(x);
 }
 
+static void chosen_classes_are_shown_and_numbered_anew(void **state)
+{
+    (void)state;
+    struct looker l;
+    uint8_t *x = random_bytes(60 * 4);
+    int labels[40], test_labels[20];
+    for (int i = 0; i < 40; i++)
+        labels[i] = i % 4;
+    for (int i = 0; i < 20; i++)
+        test_labels[i] = i % 5;
+    hid_t f = new_file(PATH);
+    put_bytes(f, "images", 40, 1, 2, 2, x);
+    put_labels(f, "labels", 40, labels);
+    put_bytes(f, "test_images", 20, 1, 2, 2, x + 160);
+    put_labels(f, "test_labels", 20, test_labels);
+    H5Fclose(f);
+    look(&l, FILE_OF(", standardise: false, classes: [3, 1], limit: 15"), 1, 5);
+    assert_int_equal(l.w.s->samples[CAL_SPLIT_TRAIN], 15); /* of 20 */
+    assert_int_equal(l.w.s->samples[CAL_SPLIT_HELD_OUT], 8);
+    assert_int_equal(l.w.s->classes, 2);
+    bool shown[40] = {false};
+    for (int p = 0; p < 3; p++) {
+        get(&l, 0, CAL_SPLIT_TRAIN, p);
+        for (int b = 0; b < 5; b++) {
+            int image = 0;
+            while (image < 40 && (labels[image] % 2 == 0 || row_of(&l, "image", b)[0] != (float)x[4 * image] / 255.0f ||
+                                  row_of(&l, "image", b)[1] != (float)x[4 * image + 1] / 255.0f))
+                image++;
+            assert_true(image < 30 && !shown[image]); /* the first 15 of 3 and 1 */
+            shown[image] = true;
+            assert_true(row_of(&l, "label", b)[0] == (labels[image] == 3 ? 0 : 1));
+        }
+    }
+    look_away(&l);
+    cal_free(x);
+}
+
 /* --- patches --- */
 
 /* The patch at (ty,tx) of a picture of 3 x 20 x 20 bytes, the slow way: grey, blur with repeated edges, cut, standardise. */
@@ -447,6 +484,7 @@ int main(void)
         cmocka_unit_test(labels_do_without_pictures),
         cmocka_unit_test(augmentation_is_keyed_by_phase_and_presentation),
         cmocka_unit_test(a_test_split_of_the_file_is_held_out),
+        cmocka_unit_test(chosen_classes_are_shown_and_numbered_anew),
         cmocka_unit_test(patches_equal_their_slow_twin),
         cmocka_unit_test(colour_patches_have_three_planes_and_views),
         cmocka_unit_test(flat_tiles_are_left_out),

@@ -1,7 +1,10 @@
 /* experiments/stimuli/file.c - images from an HDF5 file (format: pictures.h), whole or cut in patches.
  *
- * Held-out is the file's own test split, or else the last tenth (rounded up) of its images, never of their tiles. */
+ * Held-out is the file's own test split, or else the last tenth (rounded up) of its images, never of their tiles; of both, if so wished, some
+ * classes alone. */
 #include "experiments/stimuli/file.h"
+
+#include <stdlib.h>
 
 #include "core/err.h"
 #include "core/mem.h"
@@ -13,6 +16,7 @@
 struct file_params {
     char *path;
     long patch, views, limit;
+    struct cal_strings classes;
     double noise, min_sd;
     bool blur, grey;
     struct cal_images_params images;
@@ -125,6 +129,51 @@ static int check_both(const struct file_params *p, const char *what, const void 
                     train ? "test_" : "", what);
 }
 
+/* `classes` as numbers, each once. [give] *classes */
+static int read_classes(const struct file_params *p, int32_t **classes)
+{
+    *classes = cal_alloc((size_t)p->classes.n * sizeof **classes);
+    for (int i = 0; i < p->classes.n; i++) {
+        char *end;
+        long label = strtol(p->classes.item[i], &end, 10);
+        bool fits = end != p->classes.item[i] && !*end && label >= 0 && label <= 65535;
+        for (int k = 0; k < i; k++)
+            fits = fits && (*classes)[k] != label;
+        if (!fits)
+            return cal_fail(CAL_EUSAGE, "stimulus file: `classes`: `%s`, expected whole numbers from 0 to 65535, each once",
+                            p->classes.item[i]);
+        (*classes)[i] = (int32_t)label;
+    }
+    return CAL_OK;
+}
+
+static int check_limit(const struct file_params *p, const struct cal_pictures *train)
+{
+    if (p->limit <= train->n)
+        return CAL_OK;
+    return cal_fail(CAL_EUSAGE, "stimulus file: limit is %ld, but %s has %ld training images%s", p->limit, p->path, train->n,
+                    p->classes.n ? " of these classes" : "");
+}
+
+/* Of both splits the pictures of some classes only. */
+static int keep_classes(const struct file_params *p, struct cal_pictures *train, struct cal_pictures *test)
+{
+    int32_t *classes = NULL;
+    if (!train->label)
+        return cal_fail(CAL_EUSAGE, "stimulus file: classes are chosen, but %s has no labels", p->path);
+    int err = read_classes(p, &classes);
+    if (!err) {
+        cal_pictures_keep(train, classes, p->classes.n);
+        if (test->n)
+            cal_pictures_keep(test, classes, p->classes.n);
+        err = train->n ? check_limit(p, train) : cal_fail(CAL_EUSAGE, "stimulus file: %s has no images of these classes", p->path);
+    }
+    if (!err && p->limit)
+        train->n = p->limit;
+    cal_free(classes);
+    return err;
+}
+
 /* Decide which pictures are whose, and read them. */
 static int read_parts(struct cal_h5 *f, const struct file_params *p, struct cal_pictures *train, struct cal_pictures *test)
 {
@@ -141,9 +190,10 @@ static int read_parts(struct cal_h5 *f, const struct file_params *p, struct cal_
         train->n -= test->n;
     }
     long first_test = *prefix ? 0 : train->n;
-    if (p->limit > train->n)
-        return cal_fail(CAL_EUSAGE, "stimulus file: limit is %ld, but %s has %ld training images", p->limit, p->path, train->n);
-    if (p->limit)
+    err = check_limit(p, train);
+    if (err)
+        return err;
+    if (p->limit && !p->classes.n)
         train->n = p->limit;
     err = cal_pictures_read(f, p->path, "", 0, train);
     if (!err && test->n)
@@ -152,7 +202,7 @@ static int read_parts(struct cal_h5 *f, const struct file_params *p, struct cal_
         err = check_both(p, "labels", train->label, test->label);
     if (!err && test->n)
         err = check_both(p, "boxes", train->box, test->box);
-    return err;
+    return err || !p->classes.n ? err : keep_classes(p, train, test);
 }
 
 static void file_close(struct cal_stimulus *s)
@@ -239,7 +289,9 @@ static const struct cal_param params[] = {
     {"grey", CAL_BOOL, AT(grey), NULL, "true", 0, 0, NULL, NULL, "patches: turn colour into grey"},
     {"min_sd", CAL_FLOAT, AT(min_sd), "pixel value", "0.01", 1e-6, 1, NULL, NULL,
      "patches: those whose standard deviation is smaller are left out"},
-    {"limit", CAL_INT, AT(limit), "images", "0", 0, INT32_MAX, NULL, NULL, "use the first so many training images; 0: all"},
+    {"classes", CAL_STRINGS, AT(classes), NULL, "", 0, 0, NULL, NULL,
+     "show the images with these labels only, which become 0, 1 ... in this order: [1, 2, 6]; none: all"},
+    {"limit", CAL_INT, AT(limit), "images", "0", 0, INT32_MAX, NULL, NULL, "use the first so many training images of those; 0: all"},
     {.name = NULL},
 };
 

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/err.h"
 #include "core/mem.h"
@@ -164,6 +165,30 @@ void cal_pictures_finish(struct cal_pictures *p)
     cal_free(p->label);
     cal_free(p->box);
     *p = (struct cal_pictures){.n = 0};
+}
+
+/* Element `first` of an array to place `at`, which is no later. */
+static void move(void *array, size_t size, size_t at, size_t first)
+{
+    if (array && at != first)
+        memcpy((char *)array + at * size, (char *)array + first * size, size);
+}
+
+void cal_pictures_keep(struct cal_pictures *p, const int32_t *classes, int n)
+{
+    size_t values = (size_t)p->c * (size_t)p->h * (size_t)p->w, kept = 0;
+    for (size_t i = 0; i < (size_t)p->n; i++) {
+        int k = 0;
+        while (k < n && classes[k] != p->label[i])
+            k++;
+        if (k == n)
+            continue;
+        move(p->bytes, values, kept, i);
+        move(p->floats, values * sizeof *p->floats, kept, i);
+        move(p->box, 4 * sizeof *p->box, kept, i);
+        p->label[kept++] = k;
+    }
+    p->n = (long)kept;
 }
 
 int cal_pictures_classes(const struct cal_pictures *train, const struct cal_pictures *held_out)

@@ -31,6 +31,9 @@ int cal_pictures_shape(struct cal_h5 *f, const char *path, const char *prefix, s
 int cal_pictures_read(struct cal_h5 *f, const char *path, const char *prefix, long first, struct cal_pictures *p);
 void cal_pictures_finish(struct cal_pictures *p);
 
+/* Keep the pictures whose label is one of `classes` (n of them); the label becomes its number in that list. The pictures have labels. */
+void cal_pictures_keep(struct cal_pictures *p, const int32_t *classes, int n);
+
 /* The largest label of both splits plus one; 0 without labels. */
 int cal_pictures_classes(const struct cal_pictures *train, const struct cal_pictures *held_out);
 
