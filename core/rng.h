@@ -18,9 +18,13 @@ enum cal_stream {
     CAL_STREAM_MASK,     /* masks that both ends of a projection draw */
     CAL_STREAM_FRESH,    /* analysis: fresh networks, starting points */
     CAL_STREAM_TEST,
-    CAL_STREAM_LOST,   /* messages that a lossy link loses */
-    CAL_STREAM_WIRING, /* who reads whom, where not all read all */
-    CAL_STREAM_JITTER, /* simulated time: how long a step takes */
+    CAL_STREAM_LOST,         /* messages that a lossy link loses */
+    CAL_STREAM_WIRING,       /* who reads whom, where not all read all */
+    CAL_STREAM_JITTER,       /* simulated time: how long a step takes */
+    CAL_STREAM_SYNAPSES,     /* structure and first weights of populations; owner: the number of a population */
+    CAL_STREAM_RELEASE,      /* synapses that pass a sample on; owner: the same */
+    CAL_STREAM_DROPOUT,      /* inputs that a network does without */
+    CAL_STREAM_PERTURBATION, /* of the weights of a readout */
 };
 
 #define CAL_OWNER_SHARED 0xffffffu /* not a region: the same for all */

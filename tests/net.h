@@ -1,4 +1,4 @@
-/* tests/net.h - nets wired by hand in one process, for tests of the kinds `stage` and `backprop`.
+/* tests/net.h - nets wired by hand in one process, for tests of the kinds `stage`, `backprop` and `perceptron`.
  *
  * A chain: the stimulus drives the first region, each region the next; label and box of the stimulus are every region's context. */
 #ifndef CAL_TESTS_NET_H
@@ -13,6 +13,7 @@
 #include "core/yaml.h"
 #include "regions/backprop/backprop.h"
 #include "regions/layers/net.h"
+#include "regions/perceptron/perceptron.h"
 #include "regions/stage/stage.h"
 
 #define NET_CHAIN_MAX 3
@@ -29,6 +30,7 @@ struct net_chain {
     union {
         struct cal_stage_params stage;
         struct cal_backprop_params backprop;
+        struct cal_perceptron_params perceptron;
     } params[NET_CHAIN_MAX];
     struct cal_port drive[NET_CHAIN_MAX], context[NET_CHAIN_MAX];
     char name[NET_CHAIN_MAX][8];

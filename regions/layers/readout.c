@@ -8,6 +8,7 @@
 #include "core/err.h"
 #include "core/head.h"
 #include "core/rng.h"
+#include "regions/layers/labels.h"
 
 #define BOX_WEIGHT 5.0  /* of the boxes' loss */
 #define BOX_KNEE 0.1    /* of smooth L1, as part of the picture */
@@ -102,14 +103,10 @@ void cal_readout_forward(const struct cal_readout *k, struct cal_readout_tape *t
 /* Label and box of the context's presentation, packed. */
 static int see(struct cal_readout *k, const struct cal_rep *context)
 {
-    cal_rep_pack(context, cal_rep_find(context->spec, "label"), k->label);
-    for (int i = 0; i < k->batch; i++)
-        if (!(k->label[i] >= 0 && k->label[i] < (float)k->params.classes && k->label[i] == floorf(k->label[i])))
-            return cal_fail(CAL_EUSAGE, "label %g in presentation %ld, expected 0 to %ld: `classes` is %ld", (double)k->label[i],
-                            context->presentation, k->params.classes - 1, k->params.classes);
-    if (k->params.boxes)
+    int error = cal_labels_take(context, (int)k->params.classes, k->label);
+    if (!error && k->params.boxes)
         cal_rep_pack(context, cal_rep_find(context->spec, "box"), k->box);
-    return CAL_OK;
+    return error;
 }
 
 static void scale(float *x, size_t n, double factor)

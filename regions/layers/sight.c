@@ -1,0 +1,27 @@
+/* regions/layers/sight.c - see sight.h. */
+#include "regions/layers/sight.h"
+
+#include "core/err.h"
+
+const char *const cal_channel_names[] = {[CAL_ON] = "on", [CAL_ON_OFF] = "on-off", NULL};
+const char *const cal_sight_takes[] = {"image", "map", NULL};
+
+int cal_sight_slice(const struct cal_rep_spec *spec)
+{
+    int i = cal_rep_find(spec, "image");
+    return i >= 0 ? i : cal_rep_find(spec, "map");
+}
+
+const struct cal_slice *cal_sight_check(const struct cal_region *r)
+{
+    if (r->n_drives != 1) {
+        cal_fail(CAL_EUSAGE, "needs exactly one drive, the picture it looks at; it has %d", r->n_drives);
+        return NULL;
+    }
+    const struct cal_port *port = &r->drive[0];
+    int i = cal_sight_slice(&port->spec);
+    if (i >= 0 && !port->spec.slice[i].shared)
+        return &port->spec.slice[i];
+    cal_fail(CAL_EUSAGE, "`%s` from %s brings no `image` and no `map`", port->projection, port->peer);
+    return NULL;
+}

@@ -1,0 +1,472 @@
+/* tests/test_populations.c - populations and their readout: structure, the rule against a dense scalar one, what never changes, bad wiring. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/fixtures.h"
+#include "tests/pair.h"
+
+#define READOUT "{classes: 3, rate: 6}"
+#define WINDOWS "{populations: 6, units: 5, window: 6, margin: 1, rate: 40}"
+
+static struct cal_populations *populations_of(struct pair *w, int i)
+{
+    return (struct cal_populations *)w->region[i];
+}
+
+static void start(struct pair *w, int n, const char *populations)
+{
+    int error = pair_create(w, n, 20, 12, populations, READOUT);
+    if (error)
+        print_error("%s\n", cal_err_message());
+    assert_int_equal(error, CAL_OK);
+}
+
+/* Every channel of a window has one synapse in its population, and no other has. */
+static void channels_are_shared_out(void **state)
+{
+    (void)state;
+    struct pair w;
+    start(&w, 1, WINDOWS);
+    const struct cal_populations *k = populations_of(&w, 0);
+    bool several_places = false;
+    long first_channel = -1;
+    assert_int_equal(k->synapses, 6 * 2 * 36);
+    for (int g = 0; g < 6; g++) {
+        int owners[288] = {0}, n = 0;
+        long least = 288;
+        for (long s = k->row_start[5 * g]; s < k->row_start[5 * (g + 1)]; s++, n++)
+            owners[k->channel[s]]++;
+        assert_int_equal(n, 72);
+        for (int j = 0; j < 144; j++)
+            if (owners[j])
+                least = j < least ? j : least;
+        for (int j = 0; j < 144; j++) {
+            int y = j / 12 - (int)least / 12, x = j % 12 - (int)least % 12, inside = y >= 0 && y < 6 && x >= 0 && x < 6;
+            assert_int_equal(owners[j], inside);
+            assert_int_equal(owners[144 + j], inside);
+        }
+        assert_in_range(least / 12, 1, 5);
+        assert_in_range(least % 12, 1, 5);
+        several_places = several_places || (first_channel >= 0 && first_channel != least);
+        first_channel = least;
+    }
+    assert_true(several_places);
+    pair_destroy(&w);
+}
+
+static void the_whole_picture_on_alone(void **state)
+{
+    (void)state;
+    struct pair w;
+    start(&w, 1, "{populations: 2, units: 30, channels: on}");
+    const struct cal_populations *k = populations_of(&w, 0);
+    assert_int_equal(k->synapses, 2 * 144);
+    assert_int_equal(k->row_start[60], 2 * 144);
+    for (size_t s = 0; s < k->synapses; s++)
+        assert_in_range(k->channel[s], 0, 143);
+    pair_destroy(&w);
+}
+
+/* ---- the rule, by a dense matrix in float64, from its definition ---- */
+
+struct dense {
+    int units, channels, batch, classes;
+    double *w;         /* (U,channels): 0 where there is no synapse */
+    double *top, *v;   /* (U,C), (C,U) */
+    double *mu, *sd;   /* (U) */
+    double *h, *z, *p; /* (B,U), (B,U), (B,C) */
+};
+
+static double phi(double z)
+{
+    return tanh(fmax(z, 0) / 2);
+}
+
+static double channel_value(const struct pair *w, int b, int j)
+{
+    int d = w->sight.slice[0].cols;
+    double x = (double)w->image[b * d + j % d];
+    return j < d ? x : 1 - x;
+}
+
+static void dense_init(struct dense *m, struct pair *w)
+{
+    const struct cal_populations *k = populations_of(w, 0);
+    const struct cal_reader *reader = (const struct cal_reader *)w->readout;
+    size_t u = (size_t)k->units, c = (size_t)w->classes, b = (size_t)w->batch;
+    *m = (struct dense){.units = k->units, .channels = k->channels, .batch = w->batch, .classes = w->classes};
+    double **all[] = {&m->w, &m->top, &m->v, &m->mu, &m->sd, &m->h, &m->z, &m->p};
+    const size_t sizes[] = {u * (size_t)k->channels, u * c, u * c, u, u, b * u, b * u, b * c};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        *all[i] = cal_alloc(sizes[i] * sizeof(double));
+    for (int i = 0; i < k->units; i++) {
+        m->mu[i] = (double)k->mu[i];
+        m->sd[i] = (double)k->sd[i];
+        for (long s = k->row_start[i]; s < k->row_start[i + 1]; s++)
+            m->w[i * k->channels + k->channel[s]] = exp((double)k->log_w[s]);
+    }
+    for (size_t i = 0; i < u * c; i++) {
+        m->top[i] = (double)k->top[i];
+        m->v[i] = (double)reader->v[i];
+    }
+}
+
+static void dense_finish(struct dense *m)
+{
+    double *all[] = {m->w, m->top, m->v, m->mu, m->sd, m->h, m->z, m->p};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        cal_free(all[i]);
+}
+
+static void dense_forward(struct dense *m, const struct pair *w, double follow)
+{
+    int n = m->units;
+    for (int i = 0; i < n; i++) {
+        double mean = 0, square = 0;
+        for (int b = 0; b < m->batch; b++) {
+            double *u = &m->z[b * n + i];
+            *u = 0;
+            for (int j = 0; j < m->channels; j++)
+                *u += m->w[i * m->channels + j] * channel_value(w, b, j);
+            mean += *u / m->batch;
+        }
+        m->mu[i] += follow * (mean - m->mu[i]);
+        for (int b = 0; b < m->batch; b++)
+            square += pow(m->z[b * n + i] - m->mu[i], 2) / m->batch;
+        m->sd[i] += follow * (sqrt(square) + 1e-4 - m->sd[i]);
+        for (int b = 0; b < m->batch; b++) {
+            m->z[b * n + i] = 3 * ((m->z[b * n + i] - m->mu[i]) / m->sd[i] - 0.5);
+            m->h[b * n + i] = phi(m->z[b * n + i]);
+        }
+    }
+    for (int b = 0; b < m->batch; b++) {
+        double sum = 0, *p = m->p + b * m->classes;
+        for (int c = 0; c < m->classes; c++) {
+            double logit = 0;
+            for (int i = 0; i < n; i++)
+                logit += m->v[c * n + i] * m->h[b * n + i];
+            sum += p[c] = exp(logit);
+        }
+        for (int c = 0; c < m->classes; c++)
+            p[c] /= sum;
+    }
+}
+
+static double bounded(double x, double most)
+{
+    return fmin(fmax(x, -most), most);
+}
+
+/* (h+ - h-) of unit i for sample b. */
+static double dense_difference(const struct dense *m, const struct pair *w, int i, int b)
+{
+    double clamped = m->z[b * m->units + i], alone = clamped;
+    for (int c = 0; c < m->classes; c++) {
+        clamped += 0.3 * m->top[i * m->classes + c] * (c == (int)w->label[b]);
+        alone += 0.3 * m->top[i * m->classes + c] * m->p[b * m->classes + c];
+    }
+    return phi(clamped) - phi(alone);
+}
+
+static void dense_learn(struct dense *m, const struct pair *w, double rate, double top_rate, double v_rate)
+{
+    int n = m->units;
+    for (int i = 0; i < n; i++) {
+        double sum = 0, count = 0;
+        for (int j = 0; j < m->channels; j++) {
+            double *at = &m->w[i * m->channels + j], change = 0;
+            if (*at == 0)
+                continue;
+            for (int b = 0; b < m->batch; b++)
+                change += dense_difference(m, w, i, b) * channel_value(w, b, j) / m->batch;
+            *at *= exp(bounded(rate * change, 0.2));
+            sum += log(*at);
+            count++;
+        }
+        for (int j = 0; j < m->channels; j++)
+            m->w[i * m->channels + j] *= exp(-sum / count);
+    }
+    for (int c = 0; c < m->classes; c++)
+        for (int i = 0; i < n; i++) {
+            double change = 0;
+            for (int b = 0; b < m->batch; b++)
+                change += ((c == (int)w->label[b]) - m->p[b * m->classes + c]) * m->h[b * n + i] / m->batch;
+            m->v[c * n + i] *= exp(bounded(v_rate * change, 1));
+            m->top[i * m->classes + c] *= exp(bounded(top_rate * change, 1));
+        }
+}
+
+static void expect_near(double got, double expected, double tolerance)
+{
+    if (!(fabs(got - expected) <= tolerance * (1 + fabs(expected))))
+        fail_msg("%g, expected %g", got, expected);
+}
+
+/* Five presentations from the same start: structure and rule as they are defined. Schedules: 1 - 0.9 t/1000; mu and sd: the first batches averaged. */
+static void learning_is_the_dense_rule(void **state)
+{
+    (void)state;
+    struct pair w;
+    struct dense m;
+    start(&w, 1, "{populations: 3, units: 4, window: 7, margin: 1, rate: 30, top_rate: 5}");
+    dense_init(&m, &w);
+    const struct cal_populations *k = populations_of(&w, 0);
+    const struct cal_reader *reader = (const struct cal_reader *)w.readout;
+    double moved = 0;
+    for (long t = 0; t < 5; t++) {
+        double fall = 1 - 0.9 * (double)t / 1000;
+        assert_int_equal(pair_train(&w, t), CAL_OK);
+        dense_forward(&m, &w, 1 / (double)(t + 1));
+        dense_learn(&m, &w, 30 * fall, 5 * fall, 6 * fall);
+    }
+    for (int i = 0; i < k->units; i++) {
+        expect_near((double)k->mu[i], m.mu[i], 1e-4);
+        expect_near((double)k->sd[i], m.sd[i], 1e-4);
+        for (long s = k->row_start[i]; s < k->row_start[i + 1]; s++) {
+            expect_near((double)k->log_w[s], log(m.w[i * k->channels + k->channel[s]]), 1e-4);
+            moved = fmax(moved, fabs((double)k->log_w[s]));
+        }
+    }
+    for (int i = 0; i < k->units * w.classes; i++) {
+        expect_near((double)k->top[i], m.top[i], 1e-4);
+        expect_near((double)reader->v[i], m.v[i], 1e-4);
+    }
+    assert_true(moved > 0.05);
+    dense_finish(&m);
+    pair_destroy(&w);
+}
+
+/* ---- what never changes ---- */
+
+/* At every step: the synapses there were and no others, all weights above 0; and what scaling keeps. */
+static void no_synapse_appears_or_changes_sign(void **state)
+{
+    (void)state;
+    const char *const scaling[] = {"geo", "row", "none"};
+    for (int i = 0; i < 3; i++) {
+        struct pair w;
+        char text[160];
+        snprintf(text, sizeof text, "{populations: 6, units: 5, window: 6, rate: 200, scaling: %s, release: %s}", scaling[i],
+                 i ? "1" : "0.6");
+        start(&w, 1, text);
+        const struct cal_populations *k = populations_of(&w, 0);
+        const struct cal_reader *reader = (const struct cal_reader *)w.readout;
+        size_t starts = (size_t)(k->units + 1) * sizeof(long), channels = k->synapses * sizeof(long);
+        long *row_start = memcpy(cal_alloc(starts), k->row_start, starts), *channel = memcpy(cal_alloc(channels), k->channel, channels);
+        double spread = 0;
+        for (long t = 0; t < 60; t++) {
+            assert_int_equal(pair_train(&w, t), CAL_OK);
+            assert_memory_equal(row_start, k->row_start, starts);
+            assert_memory_equal(channel, k->channel, channels);
+            for (int u = 0; u < k->units; u++) {
+                double logs = 0, sum = 0;
+                bool bound = false;
+                for (long s = k->row_start[u]; s < k->row_start[u + 1]; s++) {
+                    float weight = expf(k->log_w[s]);
+                    assert_true(isfinite(weight) && weight > 0);
+                    logs += (double)k->log_w[s];
+                    sum += (double)weight;
+                    spread = fmax(spread, fabs((double)k->log_w[s]));
+                    bound = bound || k->log_w[s] <= -6 || k->log_w[s] >= 4;
+                }
+                if (i == 0 && !bound)
+                    assert_true(fabs(logs) < 1e-3);
+                if (i == 1 && k->row_start[u] < k->row_start[u + 1])
+                    assert_true(fabs(sum - 1) < 1e-4);
+            }
+            for (int n = 0; n < k->units * w.classes; n++)
+                assert_true(k->top[n] > 0 && reader->v[n] > 0);
+        }
+        assert_true(spread > 1);
+        cal_free(row_start);
+        cal_free(channel);
+        pair_destroy(&w);
+    }
+}
+
+static void frozen_weights_stay_and_the_rest_learns(void **state)
+{
+    (void)state;
+    struct pair w;
+    start(&w, 1, "{populations: 6, units: 5, window: 6, rate: 0}");
+    const struct cal_populations *k = populations_of(&w, 0);
+    double first = 0, last = 0;
+    for (long t = 0; t < 100; t++) {
+        assert_int_equal(pair_train(&w, t), CAL_OK);
+        first += t < 10 ? w.readout_metric[0] : 0;
+        last += t >= 90 ? w.readout_metric[0] : 0;
+    }
+    for (size_t s = 0; s < k->synapses; s++)
+        assert_true(k->log_w[s] == 0);
+    assert_true(last < 0.7 * first);
+    pair_destroy(&w);
+}
+
+/* A phase that learns nothing leaves no trace, homeostasis included; and releases everything. */
+static void looking_changes_nothing(void **state)
+{
+    (void)state;
+    struct pair w, other;
+    start(&w, 1, "{populations: 6, units: 5, window: 6, release: 0.5}");
+    start(&other, 1, "{populations: 6, units: 5, window: 6}");
+    const struct cal_populations *k = populations_of(&w, 0);
+    struct cal_step s = pair_step(0, false);
+    pair_show(&w, 7);
+    pair_show(&other, 7);
+    assert_int_equal(pair_forward(&w, &s), CAL_OK);
+    assert_int_equal(pair_forward(&other, &s), CAL_OK);
+    assert_memory_equal(w.h[0], other.h[0], (size_t)(20 * 30) * sizeof(float));
+    for (int i = 0; i < k->units; i++)
+        assert_true(k->mu[i] == 0 && k->sd[i] == 1);
+    pair_destroy(&w);
+    pair_destroy(&other);
+}
+
+/* ---- release ---- */
+
+static void release_keeps_the_mean_and_is_keyed_by_the_presentation(void **state)
+{
+    (void)state;
+    struct pair w, again;
+    start(&w, 1, "{populations: 6, units: 5, window: 6, release: 0.25}");
+    start(&again, 1, "{populations: 6, units: 5, window: 6, release: 0.25}");
+    const struct cal_populations *k = populations_of(&w, 0);
+    const struct cal_populations_tape *t = w.tape[0].kind, *t_again = again.tape[0].kind;
+    double passed = 0, sum = 0, whole = 0, all = (double)k->synapses * w.batch;
+    pair_show(&w, 3);
+    pair_show(&again, 3);
+    struct cal_step s = pair_step(12, true), later = pair_step(13, true);
+    assert_int_equal(pair_forward(&again, &later), CAL_OK);
+    assert_int_equal(pair_forward(&w, &s), CAL_OK);
+    for (size_t i = 0; i < k->synapses; i++)
+        for (int b = 0; b < w.batch; b++) {
+            float contact = t->contact[i * (size_t)k->pitch + (size_t)b], a = t->input[k->channel[i] * k->pitch + b];
+            assert_true(contact == 0 || fabsf(contact - 4 * a) < 1e-6f * contact);
+            passed += contact > 0;
+            sum += (double)contact;
+            whole += (double)a;
+        }
+    assert_true(fabs(passed / all - 0.25) < 4 * sqrt(0.25 * 0.75 / all));
+    assert_true(fabs(sum / whole - 1) < 0.1);
+    size_t bytes = k->synapses * (size_t)k->pitch * sizeof(float);
+    assert_memory_not_equal(t->contact, t_again->contact, bytes);
+    assert_int_equal(pair_forward(&again, &s), CAL_OK);
+    assert_memory_equal(t->contact, t_again->contact, bytes);
+    pair_destroy(&w);
+    pair_destroy(&again);
+}
+
+/* ---- several regions ---- */
+
+/* Six populations in one, two and three regions: the same bits. */
+static void regions_share_populations(void **state)
+{
+    (void)state;
+    const char *const parameters[] = {"{populations: 6, units: 5, window: 6, release: 0.7}",
+                                      "{populations: 3, units: 5, window: 6, release: 0.7}",
+                                      "{populations: 2, units: 5, window: 6, release: 0.7}"};
+    struct pair w[3];
+    for (int i = 0; i < 3; i++) {
+        start(&w[i], i + 1, parameters[i]);
+        for (long t = 0; t < 20; t++)
+            assert_int_equal(pair_train(&w[i], t), CAL_OK);
+    }
+    const struct cal_populations *all = populations_of(&w[0], 0);
+    for (int i = 1; i < 3; i++) {
+        size_t first = 0, units = 0, n = (size_t)w[0].classes;
+        assert_memory_equal(((struct cal_reader *)w[0].readout)->v, ((struct cal_reader *)w[i].readout)->v, 30 * n * sizeof(float));
+        for (int r = 0; r <= i; r++) {
+            const struct cal_populations *k = populations_of(&w[i], r);
+            assert_memory_equal(all->channel + first, k->channel, k->synapses * sizeof(long));
+            assert_memory_equal(all->log_w + first, k->log_w, k->synapses * sizeof(float));
+            assert_memory_equal(all->top + units * n, k->top, (size_t)k->units * n * sizeof(float));
+            assert_memory_equal(all->mu + units, k->mu, (size_t)k->units * sizeof(float));
+            assert_memory_equal(all->sd + units, k->sd, (size_t)k->units * sizeof(float));
+            first += k->synapses;
+            units += (size_t)k->units;
+        }
+        assert_int_equal(units, 30);
+    }
+    for (int i = 0; i < 3; i++)
+        pair_destroy(&w[i]);
+}
+
+/* ---- bad input ---- */
+
+static void refused(const char *populations, const char *words)
+{
+    struct pair w;
+    assert_int_equal(pair_create(&w, 1, 20, 12, populations, READOUT), CAL_EUSAGE);
+    if (!strstr(cal_err_message(), words))
+        fail_msg("%s: expected %s", cal_err_message(), words);
+    pair_destroy(&w);
+}
+
+static void bad_parameters_are_told(void **state)
+{
+    (void)state;
+    refused("{window: 11, margin: 1}", "a window of 11 px and margins of 1 px do not fit in a picture of 12 x 12");
+    refused("{populations: 65536, units: 65536}", "expected at most 1048576 units");
+}
+
+static void bad_ports_are_told(void **state)
+{
+    (void)state;
+    struct pair w;
+    start(&w, 1, WINDOWS);
+    struct cal_region *r = w.region[0];
+    const struct {
+        int drives, contexts, offset;
+        const char *words;
+    } cases[] = {
+        {2, 2, 0, "needs exactly one drive"},
+        {1, 1, 0, "needs two contexts"},
+        {1, 2, -1, "nothing projects from here to readout"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        r->n_drives = cases[i].drives;
+        r->n_contexts = cases[i].contexts;
+        w.context[0][1].unit_offset = cases[i].offset;
+        assert_int_equal(r->ops->declare(r), CAL_EUSAGE);
+        assert_non_null(strstr(cal_err_message(), cases[i].words));
+    }
+    pair_destroy(&w);
+}
+
+static void a_label_beyond_the_classes_is_told(void **state)
+{
+    (void)state;
+    struct pair w;
+    struct cal_step s = pair_step(0, true);
+    start(&w, 1, WINDOWS);
+    pair_show(&w, 0);
+    w.label[3] = 3;
+    assert_int_equal(pair_forward(&w, &s), CAL_OK);
+    assert_int_equal(pair_learn(&w), CAL_EUSAGE);
+    assert_non_null(strstr(cal_err_message(), "label 3 in presentation 0, expected 0 to 2"));
+    pair_destroy(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(channels_are_shared_out),
+        cmocka_unit_test(the_whole_picture_on_alone),
+        cmocka_unit_test(learning_is_the_dense_rule),
+        cmocka_unit_test(no_synapse_appears_or_changes_sign),
+        cmocka_unit_test(frozen_weights_stay_and_the_rest_learns),
+        cmocka_unit_test(looking_changes_nothing),
+        cmocka_unit_test(release_keeps_the_mean_and_is_keyed_by_the_presentation),
+        cmocka_unit_test(regions_share_populations),
+        cmocka_unit_test(bad_parameters_are_told),
+        cmocka_unit_test(bad_ports_are_told),
+        cmocka_unit_test(a_label_beyond_the_classes_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, no_memory_left);
+}
