@@ -7,6 +7,7 @@ import unittest
 from runs.failures import BadInput, OneRankFails, Ranks  # noqa: F401
 from runs.lossy import Lossy  # noqa: F401
 from runs.placement import Delays, Placement  # noqa: F401
+from runs.populations import Populations  # noqa: F401
 from runs.program import Commands, Memory  # noqa: F401
 from runs.resume import Resume, Signals  # noqa: F401
 from runs.shards import Shards  # noqa: F401

@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,7 @@ CHAIN = os.path.join(DATA, "chain.yaml")
 STAGES = os.path.join(DATA, "stages.yaml")
 RECORDED = os.path.join(DATA, "recorded.yaml")
 SHARDS = os.path.join(DATA, "shards.yaml")
+POPULATIONS = os.path.join(DATA, "populations.yaml")
 CALLOSUM = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else ""
 MPIRUN = "mpirun -q --mca odls_base_sigkill_timeout 0 --oversubscribe --bind-to none --mca mpi_yield_when_idle 1 --mca pml ob1 --mca btl self,vader".split()
 ENVIRONMENT = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
@@ -144,6 +146,28 @@ class Case(unittest.TestCase):
                 break
         self.assertGreaterEqual(step, least)
         return self.folder("stopped", variant)
+
+    def kill_and_resume(self, experiment, variant, ranks, *, seed, long=()):
+        """Kill all processes at a random moment after the first checkpoint, as often as it takes to finish by resuming."""
+        out = os.path.join(self.dir, f"killed-{variant}-{ranks}")
+        words = command(experiment, "--variant", variant, "--out", out, "--resume", *long, ranks=ranks)
+        chance = random.Random(seed)
+        run = os.path.join(out, variant, "seed-1")
+        kills = 0
+        for _ in range(3):
+            process = subprocess.Popen(words, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+            before = set(glob.glob(os.path.join(run, "checkpoint", "step-?????????")))
+            while process.poll() is None and set(glob.glob(os.path.join(run, "checkpoint", "step-?????????"))) <= before:
+                time.sleep(0.002)
+            time.sleep(chance.uniform(0, 0.03))
+            if process.poll() is None:
+                kill_all(out)
+                kills += 1
+            process.wait(timeout=60)
+        result = call(words)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        self.assertGreater(kills, 0, "never caught it running")
+        return run
 
     def assert_equal_runs(self, one, other):
         self.assertEqual(difference(one, other), "")

@@ -2,38 +2,15 @@
 
 import glob
 import os
-import random
 import shutil
 import signal
 import subprocess
 import time
 
-from runs.case import CHAIN, Case, ENVIRONMENT, RECORDED, SHARDS, STAGES, STAR, call, command, kill_all, newest, read, wait_until_written
+from runs.case import CHAIN, Case, ENVIRONMENT, RECORDED, SHARDS, STAGES, STAR, call, command, newest, read, wait_until_written
 
 
 class Resume(Case):
-    def kill_and_resume(self, experiment, variant, ranks, *, seed, long=()):
-        """Kill all processes at a random moment after the first checkpoint, as often as it takes to finish by resuming."""
-        out = os.path.join(self.dir, f"killed-{variant}-{ranks}")
-        words = command(experiment, "--variant", variant, "--out", out, "--resume", *long, ranks=ranks)
-        chance = random.Random(seed)
-        run = os.path.join(out, variant, "seed-1")
-        kills = 0
-        for _ in range(3):
-            process = subprocess.Popen(words, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-            before = set(glob.glob(os.path.join(run, "checkpoint", "step-?????????")))
-            while process.poll() is None and set(glob.glob(os.path.join(run, "checkpoint", "step-?????????"))) <= before:
-                time.sleep(0.002)
-            time.sleep(chance.uniform(0, 0.03))
-            if process.poll() is None:
-                kill_all(out)
-                kills += 1
-            process.wait(timeout=60)
-        result = call(words)
-        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
-        self.assertGreater(kills, 0, "never caught it running")
-        return run
-
     def test_killed_and_resumed_equals_uninterrupted(self):
         long = ("--set", "phases.train.steps=600", "--set", "phases.probe.steps=200", "--set", "checkpoint.every=37")
         for seed, (experiment, variant, ranks) in enumerate(((STAR, "minimax", 1), (STAR, "delayed", 5), (STAR, "masked", 3), (SHARDS, "sparse", 3))):
