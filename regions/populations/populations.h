@@ -2,14 +2,16 @@
  *
  * A population is n units that compete for the channels of one window (their arbor): each channel ends up with one of them, before anything is
  * learnt. From then on weights only grow and shrink, log w += rate x (what the unit does with the label fed to it - what it does with the
- * network's own answer) x input. So no weight changes sign (Dale's law), none appears, and log weights walk, which makes weights lognormal.
+ * network's own answer) x input. So no weight changes sign (Dale's law), none appears, and log weights walk, to near a lognormal.
  *
  *     u_i = sum_j w_ij a_j          z_i = slope ((u_i - mu_i) / sd_i - threshold)          h_i = phi(z_i) = tanh(max(z_i, 0) / 2)
  *     h+_i = phi(z_i + feedback sum_c L_ic y_c)          h-_i = phi(z_i + feedback sum_c L_ic p_c)
  *
- * Drive: a picture of values from 0 to 1. Contexts: the answer p of the region that all this drives (regions/readout), in the same step, and the
- * labels y of the stimulus. Sends h. All random numbers of a population are keyed by the number of its first unit among all that drive the readout, and its
- * arithmetic is its own: however many regions share the populations, the bits are the same.
+ * Drive: a picture of values from 0 to 1. Contexts: the answer p of the region that all this drives (regions/readout), in the same step, and
+ * the labels y of the stimulus. Sends h; logs the mean of |h+ - h-| as its loss, though nothing descends it.
+ *
+ * All random numbers of a population are keyed by the number of its first unit among all that drive the readout, and its arithmetic is its
+ * own: however many regions share the populations, the bits are the same.
  *
  * Sources: Inoue, Roehrbein, Knoblauch, arXiv:2603.03234 (excitatory, sparse, Dale's law); Cornford et al. 2024 (exponentiated updates keep the
  * sign); clamped and free phase: Movellan 1991, O'Reilly 1996. The competition is neutral: it does not look at data. */
@@ -65,6 +67,9 @@ struct cal_populations_tape {
     float *contact; /* (S,P) what each synapse passed on; only with release */
     float *z, *h;   /* (U,P) */
 };
+
+/* Draws windows, settles who gets which synapse (row_start, channel), draws L. log_w stays: all weights are 1. */
+void cal_populations_build(struct cal_populations *k);
 
 extern const struct cal_region_ops cal_populations_ops;
 
