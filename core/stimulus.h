@@ -35,6 +35,13 @@ struct cal_stimulus_ops {
     void (*close)(struct cal_stimulus *s);
 };
 
+/* How the picture of a sample becomes slice 0 of what is shown: (value - mean) / sd of its channel, values from 0 to 1, in a frame of `pad` black
+ * pixels. For those who change pictures (analysis/attack.h). */
+struct cal_pixels {
+    const float *mean, *sd; /* [borrow] of each channel; NULL: what the world shows is no such picture */
+    int pad;                /* px */
+};
+
 struct cal_stimulus {
     const struct cal_stimulus_ops *ops;
     const void *params; /* [borrow] the kind's own, parsed */
@@ -43,6 +50,7 @@ struct cal_stimulus {
     struct cal_rep_spec spec; /* what it offers */
     long samples[2];          /* how many samples each split has; an epoch is samples / B batches */
     int classes;              /* labels are 0 ... classes-1; 0 without labels */
+    struct cal_pixels pixels; /* set by open where there are any */
     void *state;              /* [own] by the kind */
 };
 

@@ -10,7 +10,20 @@
 #include "core/mem.h"
 
 /* Which options a command takes, as bits. */
-enum { VARIANT = 1, SET = 2, OUT = 4, SEED = 8, RESUME = 16, MAX_TIME = 32, RANKS = 64, SINGLE = 128, PLACE = 256 };
+enum {
+    VARIANT = 1,
+    SET = 2,
+    OUT = 4,
+    SEED = 8,
+    RESUME = 16,
+    MAX_TIME = 32,
+    RANKS = 64,
+    SINGLE = 128,
+    PLACE = 256,
+    IMAGES = 512,
+    EPS = 1024,
+    FROM = 2048
+};
 #define OVERRIDES (VARIANT | SET | SEED)
 
 static const struct command {
@@ -26,6 +39,8 @@ static const struct command {
      "print how many ranks `run` needs with the same options"},
     {"variants", "EXPERIMENT.yaml", SET, "print the names of the variants, one a line"},
     {"measure", "RUN_DIR", 0, "compute the measures of a run from its files and write summary.json"},
+    {"attack", "RUN_DIR", IMAGES | EPS | FROM,
+     "change held-out pictures to mislead a finished run; print what it withstands, write attack.json"},
     {"parameters", NULL, 0, "print docs/parameters.md, made from the tables in the code"},
 };
 #define N_COMMANDS (sizeof commands / sizeof *commands)
@@ -44,6 +59,9 @@ static const struct option {
     {"--ranks", "N", RANKS, "let each of N ranks host several regions; default: one region a rank"},
     {"--single", NULL, SINGLE, "one process, without mpirun"},
     {"--place", "block|reverse", PLACE, "which rank hosts which region; the bits are the same"},
+    {"--images", "N", IMAGES, "how many held-out pictures; default: 1000, all where there are fewer"},
+    {"--eps", "LIST", EPS, "how far each value may change, of a range of 1; default: .05,.1,.2"},
+    {"--from", "RUN_DIR", FROM, "show it the pictures made to mislead that run, too"},
 };
 #define N_OPTIONS (sizeof options / sizeof *options)
 
@@ -99,6 +117,22 @@ static int unknown_option(const struct command *command, const char *name)
     return cal_fail(CAL_EUSAGE, "callosum %s has no option `%s`%s", command->name, name, cal_did_you_mean(name, names));
 }
 
+/* ".05,.1" */
+static int read_eps(struct cal_robust_options *o, const char *list)
+{
+    o->n_eps = 0;
+    for (const char *at = list;; at++) {
+        char *end;
+        double eps = strtod(at, &end);
+        if (end == at || !(eps >= 0 && eps <= 1) || (*end && *end != ',') || o->n_eps == CAL_EPS_MAX)
+            return cal_fail(CAL_EUSAGE, "--eps %s: expected at most %d numbers from 0 to 1, such as .05,.1,.2", list, CAL_EPS_MAX);
+        o->eps[o->n_eps++] = eps;
+        at = end;
+        if (!*end)
+            return CAL_OK;
+    }
+}
+
 static int apply(struct cal_cli *c, const struct option *o, const char *value)
 {
     char *end = NULL;
@@ -136,6 +170,16 @@ static int apply(struct cal_cli *c, const struct option *o, const char *value)
         c->ranks = (int)ranks;
         break;
     }
+    case IMAGES:
+        c->robust.images = (size_t)strtoul(value, &end, 10);
+        if (*end || value[0] < '1' || value[0] > '9' || errno || c->robust.images > 10000000)
+            return cal_fail(CAL_EUSAGE, "--images %s: expected a whole number from 1 to 10000000", value);
+        break;
+    case EPS:
+        return read_eps(&c->robust, value);
+    case FROM:
+        c->robust.from = value;
+        break;
     default:
         if (strcmp(value, "block") && strcmp(value, "reverse"))
             return cal_fail(CAL_EUSAGE, "--place %s: expected block or reverse", value);
@@ -177,6 +221,7 @@ int cal_cli_parse(struct cal_cli *c, int argc, char **argv, bool *done)
 {
     memset(c, 0, sizeof *c);
     c->sets = cal_alloc((size_t)argc * sizeof *c->sets);
+    c->robust = (struct cal_robust_options){.images = 1000, .n_eps = 3, .eps = {0.05, 0.1, 0.2}};
     c->overrides.sets = c->sets;
     *done = false;
     if (argc > 1 && !strcmp(argv[1], "--version")) {

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "analysis/robustness.h"
 #include "experiments/sim.h"
 
 struct cal_cli {
@@ -15,6 +16,7 @@ struct cal_cli {
     int ranks;         /* --ranks, 0: one a region */
     enum cal_place place;
     struct cal_overrides overrides;
+    struct cal_robust_options robust;
     const char **sets; /* [own] what overrides.sets points at */
 };
 

@@ -1,5 +1,6 @@
 /* experiments/main.c - build/callosum: one command, one exit code. */
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -43,6 +44,33 @@ static int measure(const char *dir)
     return err;
 }
 
+static void print_robustness(const struct cal_robustness *r)
+{
+    printf("%zu held-out pictures, named rightly (%%): %.1f as they are\n\n%-8s", r->images, 100 * r->clean, "eps");
+    for (int k = 0; k < CAL_ROBUST_COLUMNS; k++)
+        if (r->asked.n_eps && !isnan(r->at[0].right[k]))
+            printf("%*s", (int)strlen(cal_robust_names[k]) + 3, cal_robust_names[k]);
+    printf("   worst   noise of 2 eps\n");
+    for (int e = 0; e < r->asked.n_eps; e++) {
+        printf("%-8g", r->asked.eps[e]);
+        for (int k = 0; k < CAL_ROBUST_COLUMNS; k++)
+            if (!isnan(r->at[e].right[k]))
+                printf("%*.1f", (int)strlen(cal_robust_names[k]) + 3, 100 * r->at[e].right[k]);
+        printf("%8.1f%17.1f\n", 100 * r->at[e].worst, 100 * r->at[e].noise);
+    }
+}
+
+static int attack(const char *dir, const struct cal_robust_options *o)
+{
+    struct cal_robustness r;
+    int err = cal_robustness_measure(dir, o, &r);
+    if (!err)
+        err = cal_robustness_write(dir, &r);
+    if (!err)
+        print_robustness(&r);
+    return err;
+}
+
 /* A file must never become standard output because somebody closed that. */
 static void hold_descriptors(void)
 {
@@ -68,6 +96,8 @@ int main(int argc, char **argv)
             told = true;
         } else if (!strcmp(c.command, "measure")) {
             err = measure(c.path);
+        } else if (!strcmp(c.command, "attack")) {
+            err = attack(c.path, &c.robust);
         } else if (!strcmp(c.command, "parameters")) {
             cal_experiment_document(stdout);
         } else {

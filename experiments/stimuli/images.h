@@ -30,7 +30,7 @@ int cal_images_init(struct cal_images *m, const struct cal_images_params *p, con
                     const struct cal_pictures *held_out);
 void cal_images_finish(struct cal_images *m);
 
-/* Offer image and views, then label and box where the pictures have them; set s->samples and s->classes. */
+/* Offer image and views, then label and box where the pictures have them; set s->samples, s->classes and s->pixels. */
 void cal_images_offer(const struct cal_images *m, struct cal_stimulus *s, int views);
 
 /* Write image (unless it is NULL), label and box of a batch, not the views. Local. Errors: as cal_samples_init(). */

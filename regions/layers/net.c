@@ -18,8 +18,7 @@ enum { BLOCK_ARRAYS = 3 };    /* of each block that the optimiser moves; those o
 
 #define HEAD_DRAWS 64 /* number of the head's first matrix of random weights; the blocks' are those from 0 */
 
-/* The number of the drive's slice that is a map, or -1. */
-static int map_slice(const struct cal_rep_spec *spec)
+int cal_net_map_slice(const struct cal_rep_spec *spec)
 {
     for (int i = 0; i < spec->n; i++)
         if (spec->slice[i].c > 0 && !spec->slice[i].shared)
@@ -67,7 +66,7 @@ int cal_net_outputs(struct cal_region *r, const struct cal_net_shape *shape)
     if (r->n_drives != 1)
         return cal_fail(CAL_EUSAGE, "needs exactly one drive, the map it looks at; it has %d", r->n_drives);
     const struct cal_port *port = &r->drive[0];
-    int map = map_slice(&port->spec);
+    int map = cal_net_map_slice(&port->spec);
     if (map < 0)
         return cal_fail(CAL_EUSAGE, "`%s` from %s brings no map: expected an `image` or a `map` with channels, height and width",
                         port->projection, port->peer);
@@ -212,7 +211,7 @@ int cal_net_forward(struct cal_region *r, const struct cal_step *s, const struct
     struct cal_net_tape *t = tape;
     int n = k->shape.n, body = k->shape.body, error = CAL_OK;
     CAL_ASSERT(drive[0]);
-    cal_rep_pack(drive[0], map_slice(drive[0]->spec), t->block[0].x);
+    cal_rep_pack(drive[0], cal_net_map_slice(drive[0]->spec), t->block[0].x);
     for (int i = 0; i < body && !error; i++)
         error = forward_block(k, t, s, i, i < body - 1 ? t->block[i + 1].x : out[0]);
     if (error || (!s->learn && !s->record))

@@ -52,6 +52,9 @@ struct cal_net_tape {
     struct cal_readout_tape readout;
 };
 
+/* The number of the drive's slice that is a map, or -1. */
+int cal_net_map_slice(const struct cal_rep_spec *spec);
+
 /* For ops->outputs: the net of that shape over the drive; says what is sent and can be recorded. Error: CAL_EUSAGE. */
 int cal_net_outputs(struct cal_region *r, const struct cal_net_shape *shape);
 

@@ -1,0 +1,29 @@
+/* regions/probe.h - what the experimenter asks of a kind whose weights stand still: which way the input changes what comes out.
+ *
+ * An instrument, no part of learning: a kind that has a probe keeps it in <kind>/probe.c, in a library of its own that only analysis and tests
+ * link. The forward pass is the region's own, of a step that learns nothing; the probe goes the way back from that pass's drive and
+ * tape. Going from region to region is the business of the experimenter's tool (analysis/still.h), never of a run. */
+#ifndef CAL_REGIONS_PROBE_H
+#define CAL_REGIONS_PROBE_H
+
+#include "regions/region.h"
+
+/* One forward pass of a region, and what is known of the gradient above it. */
+struct cal_probe_pass {
+    const struct cal_region *region;
+    const struct cal_rep *const *drive; /* as forward() had them */
+    const void *tape;                   /* the kind's, as forward() left it */
+    bool smooth;                        /* go back through a smooth stand-in where the kind has a threshold (BPDA) */
+    const float *const *g_out;          /* [slice] (rows, cols) packed: the gradient in what was sent */
+    const float *g_logits;              /* (B, cols) that in the variable `logits`; NULL: nobody asked for it */
+};
+
+struct cal_probe {
+    const struct cal_region_ops *kind;
+    bool threshold; /* is there a smooth stand-in, so that `smooth` makes a difference? */
+    /* The vector-Jacobian product: g_drive[i], overwritten, is the gradient in what drive i brought, its slices packed one after the other as
+     * cal_rep_pack_all() has them. */
+    void (*back)(const struct cal_probe_pass *p, float *const *g_drive);
+};
+
+#endif
