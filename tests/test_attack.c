@@ -19,6 +19,8 @@
 #include "core/mem.h"
 #include "core/rng.h"
 #include "experiments/stimuli/stimuli.h"
+#include "regions/populations/populations.h"
+#include "regions/readout/readout.h"
 
 enum { N = 21, B = 8, PIXELS = 3 * 16 * 16 }; /* the last batch is not full */
 
@@ -237,6 +239,97 @@ static void test_keyed_by_picture(void **state)
     subject_finish(&q);
 }
 
+/* ---- populations and their readout ---- */
+
+static const char sparse[] = "experiment: sparse\n"
+                             "seed: 4\n"
+                             "batch: 8\n"
+                             "stimulus: {kind: traffic-signs, size: 16, samples: 40, held_out: 24}\n"
+                             "regions:\n"
+                             "  readout: {kind: readout, classes: 20}\n"
+                             "  P: {kind: populations, count: 2, populations: 3, units: 4, window: 6}\n"
+                             "projections:\n"
+                             "  sight:  {from: stimulus, to: P.*}\n"
+                             "  up:     {from: P.*, to: readout}\n"
+                             "  answer: {from: readout, to: P.*, role: context}\n"
+                             "  labels: {from: stimulus, to: '*', role: context, take: [label]}\n"
+                             "phases:\n"
+                             "  learn: {steps: 4, learn: all}\n";
+
+/* weight x logits of what is shown, in float64, phi taking max(z, 0) or its smooth stand-in; the gradient, in what is shown, by differences. */
+static double response(const struct cal_graph *g, const float *shown, bool smooth, const float *weight)
+{
+    const struct cal_reader *reader = (const struct cal_reader *)g->region[0];
+    double sum = 0;
+    for (int r = 1, first = 0; r < 3; first += ((const struct cal_populations *)g->region[r++])->units) {
+        const struct cal_populations *k = (const struct cal_populations *)g->region[r];
+        const struct cal_populations_params *p = k->base.params;
+        for (int i = 0; i < k->units; i++) {
+            double u = 0;
+            for (long s = k->row_start[i]; s < k->row_start[i + 1]; s++) {
+                bool off = k->channel[s] >= k->inputs;
+                double x = (double)shown[k->channel[s] - (off ? k->inputs : 0)];
+                u += exp((double)k->log_w[s]) * (off ? 1 - x : x);
+            }
+            double z = p->slope * ((u - (double)k->mu[i]) / (double)k->sd[i] - p->threshold);
+            double h = tanh((smooth ? log1p(exp(z)) : fmax(z, 0)) / 2);
+            for (int c = 0; c < 20; c++)
+                sum += (double)weight[c] * (double)reader->v[c * reader->units + first + i] * h;
+        }
+    }
+    return sum;
+}
+
+/* Exact and smooth, over two regions that share the units. */
+static void test_populations(void **state)
+{
+    (void)state;
+    enum { SEEN = 3 * 16 * 16 };
+    float *picture, *label, logits[20], weight[20], g[SEEN];
+    struct cal_still *s;
+    size_t n = 1;
+    write_run(sparse);
+    if (cal_still_open(dir, &s) || cal_still_pictures(s, &n, &picture, &label))
+        fail_msg("%s", cal_err_message());
+    assert_true(s->threshold);
+    struct cal_reader *reader = (struct cal_reader *)s->dump->graph->region[0];
+    struct cal_rng rng = cal_rng_key(2, CAL_STREAM_TEST, 0, 0, 0);
+    cal_rng_normal_fill(&rng, 0, weight, 20);
+    cal_rng_normal_fill(&rng, 64, reader->v, (size_t)(20 * reader->units));
+    for (int r = 1; r < 3; r++) { /* some units silent, some active */
+        struct cal_populations *k = (struct cal_populations *)s->dump->graph->region[r];
+        cal_rng_normal_fill(&rng, 4096, k->mu, (size_t)k->units);
+        for (int i = 0; i < k->units; i++) {
+            k->mu[i] *= 5;
+            k->sd[i] = 5;
+        }
+    }
+    for (int smooth = 0; smooth < 2; smooth++) {
+        assert_int_equal(cal_still_forward(s, 1, picture, logits), CAL_OK);
+        cal_still_back(s, 1, smooth, weight, g);
+        double worst = 0, largest = 0;
+        for (int i = 0; i < SEEN; i++) {
+            const float h = 1.0f / 65536, was = s->shown[i];
+            s->shown[i] = was + h;
+            double above = response(s->dump->graph, s->shown, smooth, weight), step = (double)s->shown[i];
+            s->shown[i] = was - h;
+            step -= (double)s->shown[i];
+            double slope =
+                (above - response(s->dump->graph, s->shown, smooth, weight)) / step / (double)s->dump->stimulus->pixels.sd[i / 256];
+            s->shown[i] = was;
+            worst = fmax(worst, fabs(slope - (double)g[i]));
+            largest = fmax(largest, fabs(slope));
+        }
+        if (worst > 1e-3 * largest || largest < 1e-3)
+            fail_msg("smooth %d: off by %g of %g", smooth, worst, largest);
+    }
+    cal_free(label);
+    cal_free(picture);
+    cal_still_close(s);
+}
+
+/* ---- what cannot be attacked ---- */
+
 static void refuses(const char *text, const char *words)
 {
     struct cal_still *s;
@@ -263,7 +356,7 @@ int main(void)
 {
     cal_kernels_init();
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
-    const struct CMUnitTest tests[] = {TEST(test_gradient), TEST(test_pictures),         TEST(test_attacks),
-                                       TEST(test_eps_zero), TEST(test_keyed_by_picture), TEST(test_refusals)};
+    const struct CMUnitTest tests[] = {TEST(test_populations), TEST(test_gradient),         TEST(test_pictures), TEST(test_attacks),
+                                       TEST(test_eps_zero),    TEST(test_keyed_by_picture), TEST(test_refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
