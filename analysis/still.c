@@ -8,6 +8,7 @@
 #include "core/mem.h"
 #include "experiments/stimuli/stimuli.h"
 #include "regions/layers/probe.h"
+#include "regions/perceptron/probe.h"
 #include "regions/populations/probe.h"
 #include "regions/readout/probe.h"
 
@@ -15,7 +16,8 @@
 #define SLACK 1e-4f /* of what a picture's values may lie beyond 0 and 1, for rounding */
 
 /* Of every kind that can be gone back through. */
-static const struct cal_probe *const probes[] = {&cal_stage_probe, &cal_backprop_probe, &cal_populations_probe, &cal_readout_probe};
+static const struct cal_probe *const probes[] = {&cal_stage_probe, &cal_backprop_probe, &cal_perceptron_probe, &cal_populations_probe,
+                                                 &cal_readout_probe};
 
 struct cal_still_part {
     struct cal_region *region; /* [borrow] of the dump's graph, allocated; NULL: not in use */

@@ -26,4 +26,13 @@ struct cal_probe {
     void (*back)(const struct cal_probe_pass *p, float *const *g_drive);
 };
 
+/* Where slice i starts in a gradient so packed. */
+static inline size_t cal_probe_offset(const struct cal_rep_spec *spec, int slice)
+{
+    size_t first = 0;
+    for (int i = 0; i < slice; i++)
+        first += (size_t)cal_slice_rows(spec, i) * (size_t)spec->slice[i].cols;
+    return first;
+}
+
 #endif

@@ -24,19 +24,19 @@
 
 enum { N = 21, B = 8, PIXELS = 3 * 16 * 16 }; /* the last batch is not full */
 
-static const char experiment[] = "experiment: signs\n"
-                                 "seed: 3\n"
-                                 "batch: 8\n"
-                                 "stimulus: {kind: traffic-signs, size: 16, samples: 40, held_out: 24}\n"
-                                 "regions:\n"
-                                 "  S1: {kind: stage, channels: 4, pool: 2, classes: 20}\n"
-                                 "  S2: {kind: stage, channels: 6, classes: 20}\n"
-                                 "projections:\n"
-                                 "  sight: {from: stimulus, to: S1}\n"
-                                 "  chain: {chain: [S1, S2], delay: 1}\n"
-                                 "  labels: {from: stimulus, to: S*, role: context, take: [label]}\n"
-                                 "phases:\n"
-                                 "  learn: {steps: 4, learn: all}\n";
+static const char stages[] = "experiment: signs\n"
+                             "seed: 3\n"
+                             "batch: 8\n"
+                             "stimulus: {kind: traffic-signs, size: 16, samples: 40, held_out: 24}\n"
+                             "regions:\n"
+                             "  S1: {kind: stage, channels: 4, pool: 2, classes: 20}\n"
+                             "  S2: {kind: stage, channels: 6, classes: 20}\n"
+                             "projections:\n"
+                             "  sight: {from: stimulus, to: S1}\n"
+                             "  chain: {chain: [S1, S2], delay: 1}\n"
+                             "  labels: {from: stimulus, to: S*, role: context, take: [label]}\n"
+                             "phases:\n"
+                             "  learn: {steps: 4, learn: all}\n";
 
 static char dir[64];
 
@@ -96,9 +96,9 @@ struct subject {
     bool right[N];
 };
 
-static void subject_init(struct subject *q)
+static void subject_init(struct subject *q, const char *text)
 {
-    write_run(experiment);
+    write_run(text);
     q->n = N;
     if (cal_still_open(dir, &q->net) || cal_still_pictures(q->net, &q->n, &q->picture, &q->label))
         fail_msg("%s", cal_err_message());
@@ -128,14 +128,13 @@ static double reading(struct cal_still *s, int rows, const float *picture, const
 }
 
 /* Along itself the gradient is as steep as it is long, and along another direction as their product says. */
-static void test_gradient(void **state)
+static void check_gradient(const char *text)
 {
-    (void)state;
     struct subject q;
     enum { ROWS = 5 };
     float weight[B * 20], g[ROWS * PIXELS], way[ROWS * PIXELS], moved[ROWS * PIXELS];
     struct cal_rng rng = cal_rng_key(1, CAL_STREAM_TEST, 0, 0, 0);
-    subject_init(&q);
+    subject_init(&q, text);
     cal_rng_normal_fill(&rng, 0, weight, B * 20);
     cal_rng_normal_fill(&rng, 1024, way, ROWS * PIXELS);
     reading(q.net, ROWS, q.picture, weight);
@@ -159,13 +158,33 @@ static void test_gradient(void **state)
     subject_finish(&q);
 }
 
+static void test_gradient_of_stages(void **state)
+{
+    (void)state;
+    check_gradient(stages);
+}
+
+static void test_gradient_of_perceptron(void **state)
+{
+    (void)state;
+    check_gradient("experiment: perceptron\n"
+                   "seed: 3\n"
+                   "batch: 8\n"
+                   "stimulus: {kind: traffic-signs, size: 16, samples: 40, held_out: 24}\n"
+                   "regions: {net: {kind: perceptron, hidden: 30, classes: 20, channels: on-off}}\n"
+                   "projections:\n"
+                   "  sight: {from: stimulus, to: net}\n"
+                   "  labels: {from: stimulus, to: net, role: context, take: [label]}\n"
+                   "phases: {learn: {steps: 4, learn: all}}\n");
+}
+
 /* What is shown is the world's own batch, whichever way round, and a picture does not depend on those beside it. */
 static void test_pictures(void **state)
 {
     (void)state;
     struct subject q;
     float all[B * 20], one[20];
-    subject_init(&q);
+    subject_init(&q, stages);
     for (size_t i = 0; i < N * PIXELS; i++)
         assert_true(q.picture[i] >= 0 && q.picture[i] <= 1);
     struct cal_batches *batches = cal_batches_create(q.net->dump->stimulus, 1);
@@ -197,7 +216,7 @@ static void test_attacks(void **state)
     const float eps = 0.06f;
     struct subject q;
     double harm[CAL_ATTACKS], scale;
-    subject_init(&q);
+    subject_init(&q, stages);
     assert_int_equal(cal_attack_scale(q.net, N, q.picture, &scale), CAL_OK);
     for (int k = 0; k < CAL_ATTACKS; k++) {
         assert_int_equal(cal_attack_change(q.net, (enum cal_attack)k, (double)eps, scale, N, q.picture, q.label, q.changed), CAL_OK);
@@ -219,7 +238,7 @@ static void test_eps_zero(void **state)
 {
     (void)state;
     struct subject q;
-    subject_init(&q);
+    subject_init(&q, stages);
     for (int k = 0; k < CAL_ATTACKS; k++) {
         assert_int_equal(cal_attack_change(q.net, (enum cal_attack)k, 0, 1, N, q.picture, q.label, q.changed), CAL_OK);
         assert_memory_equal(q.changed, q.picture, N * PIXELS * sizeof *q.changed);
@@ -232,7 +251,7 @@ static void test_keyed_by_picture(void **state)
 {
     (void)state;
     struct subject q;
-    subject_init(&q);
+    subject_init(&q, stages);
     assert_int_equal(cal_attack_change(q.net, CAL_ATTACK_PGD, 0.1, 1, N, q.picture, q.label, q.changed), CAL_OK);
     assert_int_equal(cal_attack_change(q.net, CAL_ATTACK_PGD, 0.1, 1, B, q.picture, q.label, q.other), CAL_OK);
     assert_memory_equal(q.changed, q.other, B * PIXELS * sizeof *q.changed);
@@ -356,7 +375,8 @@ int main(void)
 {
     cal_kernels_init();
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
-    const struct CMUnitTest tests[] = {TEST(test_populations), TEST(test_gradient),         TEST(test_pictures), TEST(test_attacks),
-                                       TEST(test_eps_zero),    TEST(test_keyed_by_picture), TEST(test_refusals)};
+    const struct CMUnitTest tests[] = {
+        TEST(test_populations), TEST(test_gradient_of_stages), TEST(test_gradient_of_perceptron), TEST(test_pictures),
+        TEST(test_attacks),     TEST(test_eps_zero),           TEST(test_keyed_by_picture),       TEST(test_refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -107,11 +107,9 @@ static void back(const struct cal_probe_pass *p, float *const *g_drive)
     for (int i = k->shape.body - 1; i >= 0; i--)
         g = back_block(&k->block[i], &t->block[i], g);
     memset(g_drive[0], 0, cal_rep_spec_floats(spec) * sizeof *g_drive[0]);
-    size_t first = 0,
-           floats = (size_t)p->region->batch * (size_t)k->block[0].conv.in * (size_t)(k->block[0].conv.height * k->block[0].conv.width);
-    for (int i = 0; i < cal_net_map_slice(spec); i++)
-        first += (size_t)cal_slice_rows(spec, i) * (size_t)spec->slice[i].cols;
-    memcpy(g_drive[0] + first, g, floats * sizeof *g);
+    const struct cal_conv *first = &k->block[0].conv;
+    size_t floats = (size_t)first->batch * (size_t)first->in * (size_t)(first->height * first->width);
+    memcpy(g_drive[0] + cal_probe_offset(spec, cal_net_map_slice(spec)), g, floats * sizeof *g);
     cal_free(g);
 }
 

@@ -45,17 +45,15 @@ static void back(const struct cal_probe_pass *p, float *const *g_drive)
 {
     const struct cal_populations *k = (const struct cal_populations *)p->region;
     const struct cal_rep_spec *spec = p->drive[0]->spec;
-    size_t pitch = (size_t)k->pitch, batch = (size_t)k->base.batch, inputs = (size_t)k->inputs, first = 0;
-    int seen = cal_rep_find(spec, "image") >= 0 ? cal_rep_find(spec, "image") : cal_rep_find(spec, "map");
+    size_t pitch = (size_t)k->pitch, batch = (size_t)k->base.batch, inputs = (size_t)k->inputs;
     float *g_a = cal_alloc((size_t)k->channels * pitch * sizeof *g_a), *g_u = cal_alloc(batch * sizeof *g_u);
     back_units(k, p, g_a, g_u);
     memset(g_drive[0], 0, cal_rep_spec_floats(spec) * sizeof *g_drive[0]);
-    for (int i = 0; i < seen; i++)
-        first += (size_t)cal_slice_rows(spec, i) * (size_t)spec->slice[i].cols;
+    float *g_seen = g_drive[0] + cal_probe_offset(spec, cal_sight_slice(spec));
     for (size_t b = 0; b < batch; b++)
         for (size_t j = 0; j < inputs; j++) {
             bool off = (size_t)k->channels > inputs; /* channel D + j is 1 less value j */
-            g_drive[0][first + b * inputs + j] = g_a[j * pitch + b] - (off ? g_a[(inputs + j) * pitch + b] : 0);
+            g_seen[b * inputs + j] = g_a[j * pitch + b] - (off ? g_a[(inputs + j) * pitch + b] : 0);
         }
     cal_free(g_u);
     cal_free(g_a);
