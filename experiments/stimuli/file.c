@@ -12,10 +12,11 @@
 #include "experiments/stimuli/patches.h"
 #include "experiments/stimuli/pictures.h"
 #include "experiments/stimuli/samples.h"
+#include "experiments/stimuli/shots.h"
 
 struct file_params {
     char *path;
-    long patch, views, limit;
+    long patch, views, limit, shots;
     struct cal_strings classes;
     double noise, min_sd;
     bool blur, grey;
@@ -108,6 +109,8 @@ static int open_images(struct cal_stimulus *s, struct file *file)
         return err;
     }
     cal_images_offer(&file->images, s, (int)p->views);
+    if (p->shots) /* few as they are, an epoch shows each as often as fills a batch */
+        s->samples[CAL_SPLIT_TRAIN] *= (s->batch + train->n - 1) / train->n;
     return CAL_OK;
 }
 
@@ -175,7 +178,7 @@ static int keep_classes(const struct file_params *p, struct cal_pictures *train,
 }
 
 /* Decide which pictures are whose, and read them. */
-static int read_parts(struct cal_h5 *f, const struct file_params *p, struct cal_pictures *train, struct cal_pictures *test)
+static int read_parts(struct cal_h5 *f, const struct file_params *p, uint32_t seed, struct cal_pictures *train, struct cal_pictures *test)
 {
     const char *prefix = cal_h5_has(f, "test_images") ? "test_" : "";
     int err = cal_pictures_shape(f, p->path, "", train);
@@ -202,7 +205,9 @@ static int read_parts(struct cal_h5 *f, const struct file_params *p, struct cal_
         err = check_both(p, "labels", train->label, test->label);
     if (!err && test->n)
         err = check_both(p, "boxes", train->box, test->box);
-    return err || !p->classes.n ? err : keep_classes(p, train, test);
+    if (!err && p->classes.n)
+        err = keep_classes(p, train, test);
+    return err || !p->shots ? err : cal_shots_draw(train, p->shots, seed, p->path);
 }
 
 static void file_close(struct cal_stimulus *s)
@@ -221,16 +226,18 @@ static void file_close(struct cal_stimulus *s)
 static int file_open(struct cal_stimulus *s)
 {
     const struct file_params *p = s->params;
-    if (p->patch && (p->images.pad || p->images.crop || p->images.flip))
+    if (p->patch && (p->images.pad || p->images.crop || p->images.flip || p->shots))
         return cal_fail(CAL_EUSAGE, "stimulus file: %s for whole images, expected none with patches",
-                        p->images.pad ? "pad is" : "crop and flip are");
+                        p->images.pad ? "pad is"
+                        : p->shots    ? "shots are"
+                                      : "crop and flip are");
     struct cal_h5 *f;
     int err = cal_h5_open(p->path, false, &f);
     if (err)
         return err;
     struct file *file = s->state = cal_alloc(sizeof *file);
     file->part[CAL_SPLIT_TRAIN].p = file->part[CAL_SPLIT_HELD_OUT].p = p;
-    err = read_parts(f, p, &file->part[CAL_SPLIT_TRAIN].pictures, &file->part[CAL_SPLIT_HELD_OUT].pictures);
+    err = read_parts(f, p, s->seed, &file->part[CAL_SPLIT_TRAIN].pictures, &file->part[CAL_SPLIT_HELD_OUT].pictures);
     cal_h5_drop(f);
     if (!err)
         err = p->patch ? open_patches(s, file) : open_images(s, file);
@@ -292,6 +299,8 @@ static const struct cal_param params[] = {
     {"classes", CAL_STRINGS, AT(classes), NULL, "", 0, 0, NULL, NULL,
      "show the images with these labels only, which become 0, 1 ... in this order: [1, 2, 6]; none: all"},
     {"limit", CAL_INT, AT(limit), "images", "0", 0, INT32_MAX, NULL, NULL, "use the first so many training images of those; 0: all"},
+    {"shots", CAL_INT, AT(shots), "images", "0", 0, 1e6, NULL, NULL,
+     "train on so many images of each class only, drawn by the seed; an epoch shows them as often as fills a batch; 0: all"},
     {.name = NULL},
 };
 

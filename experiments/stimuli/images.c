@@ -168,7 +168,7 @@ int cal_images_batch(const struct cal_images *m, const struct cal_stimulus *s, c
     struct cal_rng key = cal_rng_key(s->seed, CAL_STREAM_ORDER, CAL_OWNER_SHARED, (uint32_t)view->phase, (uint64_t)presentation);
     size_t cols = (size_t)s->spec.slice[0].cols;
     for (int b = 0; b < s->batch; b++) {
-        uint32_t image = cal_samples_row(&samples, b);
+        uint32_t image = cal_samples_row(&samples, b) % (uint32_t)p->n; /* an epoch may show it several times */
         struct glance g = augment ? glance_at(m, &key, b) : (struct glance){.flip = false};
         if (out[0])
             show_image(m, p, image, &g, out[0] + (size_t)b * cols);

@@ -191,6 +191,20 @@ void cal_pictures_keep(struct cal_pictures *p, const int32_t *classes, int n)
     p->n = (long)kept;
 }
 
+void cal_pictures_select(struct cal_pictures *p, const bool *keep)
+{
+    size_t values = (size_t)p->c * (size_t)p->h * (size_t)p->w, kept = 0;
+    for (size_t i = 0; i < (size_t)p->n; i++) {
+        if (!keep[i])
+            continue;
+        move(p->bytes, values, kept, i);
+        move(p->floats, values * sizeof *p->floats, kept, i);
+        move(p->label, sizeof *p->label, kept, i);
+        move(p->box, 4 * sizeof *p->box, kept++, i);
+    }
+    p->n = (long)kept;
+}
+
 int cal_pictures_classes(const struct cal_pictures *train, const struct cal_pictures *held_out)
 {
     const struct cal_pictures *const both[2] = {train, held_out};

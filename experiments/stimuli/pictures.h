@@ -8,6 +8,7 @@
 #ifndef CAL_EXPERIMENTS_STIMULI_PICTURES_H
 #define CAL_EXPERIMENTS_STIMULI_PICTURES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/h5.h"
@@ -33,6 +34,9 @@ void cal_pictures_finish(struct cal_pictures *p);
 
 /* Keep the pictures whose label is one of `classes` (n of them); the label becomes its number in that list. The pictures have labels. */
 void cal_pictures_keep(struct cal_pictures *p, const int32_t *classes, int n);
+
+/* Keep the pictures that are marked, keep[n], in their order. */
+void cal_pictures_select(struct cal_pictures *p, const bool *keep);
 
 /* The largest label of both splits plus one; 0 without labels. */
 int cal_pictures_classes(const struct cal_pictures *train, const struct cal_pictures *held_out);
