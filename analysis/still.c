@@ -4,20 +4,13 @@
 #include <math.h>
 #include <string.h>
 
+#include "analysis/probes.h"
 #include "core/err.h"
 #include "core/mem.h"
 #include "experiments/stimuli/stimuli.h"
-#include "regions/layers/probe.h"
-#include "regions/perceptron/probe.h"
-#include "regions/populations/probe.h"
-#include "regions/readout/probe.h"
 
 #define LOGITS "logits"
 #define SLACK 1e-4f /* of what a picture's values may lie beyond 0 and 1, for rounding */
-
-/* Of every kind that can be gone back through. */
-static const struct cal_probe *const probes[] = {&cal_stage_probe, &cal_backprop_probe, &cal_perceptron_probe, &cal_populations_probe,
-                                                 &cal_readout_probe};
 
 struct cal_still_part {
     struct cal_region *region; /* [borrow] of the dump's graph, allocated; NULL: not in use */
@@ -34,14 +27,6 @@ struct cal_still_part {
 };
 
 /* ---- which regions, and in which order ---- */
-
-static const struct cal_probe *probe_of(const struct cal_region_ops *kind)
-{
-    for (size_t i = 0; i < sizeof probes / sizeof *probes; i++)
-        if (probes[i]->kind == kind)
-            return probes[i];
-    return NULL;
-}
 
 /* Only pictures come from the world: slice 0, or noisy views of it, here without their noise. */
 static int check_stimulus(const struct cal_still *s, const struct cal_edge *e)
@@ -64,7 +49,7 @@ static int visit(struct cal_still *s, int r)
         return cal_fail(CAL_EUSAGE, "%s: what %s sends comes back to it, expected regions that drive one another in one direction",
                         s->dump->dir, g->region[r]->name);
     part->visiting = true;
-    part->probe = probe_of(g->region[r]->ops);
+    part->probe = cal_probe_of(g->region[r]->ops);
     if (!part->probe)
         return cal_fail(CAL_EUSAGE, "%s: %s is of the kind %s, for which there are no gradients in the input", s->dump->dir,
                         g->region[r]->name, g->region[r]->ops->kind);

@@ -41,6 +41,7 @@ static const struct command {
     {"measure", "RUN_DIR", 0, "compute the measures of a run from its files and write summary.json"},
     {"attack", "RUN_DIR", IMAGES | EPS | FROM,
      "change held-out pictures to mislead a finished run; print what it withstands, write attack.json"},
+    {"weights", "RUN_DIR", 0, "write the synapses of a finished run to figures/weights.h5, for ./run weights"},
     {"parameters", NULL, 0, "print docs/parameters.md, made from the tables in the code"},
 };
 #define N_COMMANDS (sizeof commands / sizeof *commands)

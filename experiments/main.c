@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "analysis/weights.h"
 #include "core/err.h"
 #include "core/kernels.h"
 #include "core/mem.h"
@@ -98,6 +99,8 @@ int main(int argc, char **argv)
             err = measure(c.path);
         } else if (!strcmp(c.command, "attack")) {
             err = attack(c.path, &c.robust);
+        } else if (!strcmp(c.command, "weights")) {
+            err = cal_weights_write(c.path);
         } else if (!strcmp(c.command, "parameters")) {
             cal_experiment_document(stdout);
         } else {

@@ -18,12 +18,26 @@ struct cal_probe_pass {
     const float *g_logits;              /* (B, cols) that in the variable `logits`; NULL: nobody asked for it */
 };
 
+/* One array of synapses: from what drives a region, or a layer of it, to its units. */
+struct cal_probe_weights {
+    const char *name;
+    int units, inputs; /* and how many synapses a unit could have */
+    size_t n;
+    const float *w; /* [borrow] (n) */
+    bool log;       /* w are logarithms */
+    const long
+        *row_start; /* [borrow] (units + 1) those of unit i are row_start[i] ... row_start[i + 1] - 1; NULL: every unit has all inputs */
+    const long *channel; /* [borrow] (n) the input of each */
+};
+
 struct cal_probe {
     const struct cal_region_ops *kind;
     bool threshold; /* is there a smooth stand-in, so that `smooth` makes a difference? */
     /* The vector-Jacobian product: g_drive[i], overwritten, is the gradient in what drive i brought, its slices packed one after the other as
      * cal_rep_pack_all() has them. */
     void (*back)(const struct cal_probe_pass *p, float *const *g_drive);
+    /* Array i of the region's synapses, its weights being there; false behind the last. */
+    bool (*weights)(const struct cal_region *r, int i, struct cal_probe_weights *w);
 };
 
 /* Where slice i starts in a gradient so packed. */

@@ -113,5 +113,26 @@ static void back(const struct cal_probe_pass *p, float *const *g_drive)
     cal_free(g);
 }
 
-const struct cal_probe cal_stage_probe = {.kind = &cal_stage_ops, .back = back};
-const struct cal_probe cal_backprop_probe = {.kind = &cal_backprop_ops, .back = back};
+/* The filters of each block, then the head. */
+static bool weights(const struct cal_region *r, int i, struct cal_probe_weights *w)
+{
+    static const char *const names[CAL_NET_BLOCKS_MAX] = {"w1", "w2", "w3", "w4", "w5", "w6", "w7", "w8"};
+    const struct cal_net *k = (const struct cal_net *)r;
+    int classes = (int)k->readout.params.classes;
+    if (i > k->shape.n)
+        return false;
+    if (i == k->shape.n)
+        *w = (struct cal_probe_weights){.name = "head.w", .units = classes, .inputs = k->readout.features, .w = k->readout.w};
+    else
+        *w = (struct cal_probe_weights){.name = i >= k->shape.body  ? "w.head"
+                                                : k->shape.numbered ? names[i]
+                                                                    : "w",
+                                        .units = k->block[i].conv.out,
+                                        .inputs = 9 * k->block[i].conv.in,
+                                        .w = k->block[i].w};
+    w->n = (size_t)w->units * (size_t)w->inputs;
+    return true;
+}
+
+const struct cal_probe cal_stage_probe = {.kind = &cal_stage_ops, .back = back, .weights = weights};
+const struct cal_probe cal_backprop_probe = {.kind = &cal_backprop_ops, .back = back, .weights = weights};

@@ -32,4 +32,15 @@ static void back(const struct cal_probe_pass *p, float *const *g_drive)
     cal_free(g_hidden);
 }
 
-const struct cal_probe cal_perceptron_probe = {.kind = &cal_perceptron_ops, .back = back};
+static bool weights(const struct cal_region *r, int i, struct cal_probe_weights *w)
+{
+    const struct cal_mlp *net = &((const struct cal_perceptron *)r)->net;
+    if (i > 1)
+        return false;
+    *w = i ? (struct cal_probe_weights){.name = "w2", .units = net->outputs, .inputs = net->hidden, .w = net->w2}
+           : (struct cal_probe_weights){.name = "w1", .units = net->hidden, .inputs = net->inputs, .w = net->w1};
+    w->n = (size_t)w->units * (size_t)w->inputs;
+    return true;
+}
+
+const struct cal_probe cal_perceptron_probe = {.kind = &cal_perceptron_ops, .back = back, .weights = weights};

@@ -59,4 +59,18 @@ static void back(const struct cal_probe_pass *p, float *const *g_drive)
     cal_free(g_a);
 }
 
-const struct cal_probe cal_populations_probe = {.kind = &cal_populations_ops, .threshold = true, .back = back};
+static bool weights(const struct cal_region *r, int i, struct cal_probe_weights *w)
+{
+    const struct cal_populations *k = (const struct cal_populations *)r;
+    *w = (struct cal_probe_weights){.name = "w",
+                                    .units = k->units,
+                                    .inputs = k->channels,
+                                    .n = k->synapses,
+                                    .w = k->log_w,
+                                    .log = true,
+                                    .row_start = k->row_start,
+                                    .channel = k->channel};
+    return i == 0;
+}
+
+const struct cal_probe cal_populations_probe = {.kind = &cal_populations_ops, .threshold = true, .back = back, .weights = weights};

@@ -42,4 +42,12 @@ static void back(const struct cal_probe_pass *p, float *const *g_drive)
     cal_free(g);
 }
 
-const struct cal_probe cal_readout_probe = {.kind = &cal_readout_ops, .back = back};
+static bool weights(const struct cal_region *r, int i, struct cal_probe_weights *w)
+{
+    const struct cal_reader *k = (const struct cal_reader *)r;
+    int classes = (int)((const struct cal_reader_params *)r->params)->classes;
+    *w = (struct cal_probe_weights){.name = "V", .units = classes, .inputs = k->units, .n = (size_t)classes * (size_t)k->units, .w = k->v};
+    return i == 0;
+}
+
+const struct cal_probe cal_readout_probe = {.kind = &cal_readout_ops, .back = back, .weights = weights};
