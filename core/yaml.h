@@ -35,6 +35,8 @@ struct cal_node *cal_node_copy(const struct cal_node *n);
  * each map the longest dotted prefix that is an existing key wins, so keys with dots can be named. A map given for an existing map
  * replaces it. Errors: CAL_EUSAGE (the path goes through a scalar). */
 int cal_node_override(struct cal_node *root, const char *path, const struct cal_node *value);
+/* Remove what the path names, if it is there. */
+void cal_node_remove(struct cal_node *root, const char *path);
 /* `path=value`, the value in YAML, as --set has it. */
 int cal_node_set(struct cal_node *root, const char *assignment);
 

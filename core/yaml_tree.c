@@ -155,6 +155,26 @@ int cal_node_override(struct cal_node *root, const char *path, const struct cal_
     return cal_node_fail(value, "path `%s` is deeper than %d, expected less", path, PATH_DEPTH_MAX);
 }
 
+void cal_node_remove(struct cal_node *root, const char *path)
+{
+    struct cal_node *map = root;
+    for (int depth = 0; depth < PATH_DEPTH_MAX && map->kind == CAL_MAP; depth++) {
+        int child;
+        size_t length = next_key(map, path, &child);
+        if (child < 0)
+            return;
+        if (path[length] != '\0') {
+            map = map->child[child];
+            path += length + 1;
+            continue;
+        }
+        cal_node_free(map->child[child]);
+        memmove(&map->child[child], &map->child[child + 1], (size_t)(map->n - child - 1) * sizeof *map->child);
+        map->n--;
+        return;
+    }
+}
+
 const char *cal_node_place(const struct cal_node *n)
 {
     static char places[4][1024];

@@ -162,6 +162,19 @@ static void the_command_line_comes_last(void **state)
     cal_experiment_destroy(e);
 }
 
+/* A phase has one length: that which was given last, in steps or in epochs. */
+static void a_length_replaces_the_other(void **state)
+{
+    (void)state;
+    const char *sets[] = {"phases.train.epochs=2.5", "phases.probe.epochs=3", "phases.probe.steps=4"};
+    struct cal_overrides o = {.n_sets = 3, .sets = sets};
+    struct cal_experiment *e = read_good(PATCHES, &o);
+    assert_true(e->phase[0].epochs == 2.5 && e->phase[0].steps < 0);
+    assert_true(e->phase[1].epochs < 0 && e->phase[1].steps == 4);
+    assert_string_equal(e->phase[0].learn.item[0], "all");
+    cal_experiment_destroy(e);
+}
+
 #define ENVIRONMENT "version: 0.1\nprocessor: Some CPU @ 2.00GHz: \"fast\" # 2\ncores: 2\n"
 
 static void used_reads_back_the_same(void **state)
@@ -313,6 +326,7 @@ int main(void)
         cmocka_unit_test(the_command_line_comes_last),      cmocka_unit_test(used_reads_back_the_same),
         cmocka_unit_test(used_has_every_parameter),         cmocka_unit_test(same_names_what_differs),
         cmocka_unit_test(a_full_disk_is_noticed),           cmocka_unit_test(the_documentation_has_every_table),
+        cmocka_unit_test(a_length_replaces_the_other),
     };
     return cmocka_run_group_tests(tests, make_scratch, drop_scratch);
 }

@@ -107,6 +107,21 @@ static int refuse_path(const struct cal_node *at, const char *path)
     return CAL_OK;
 }
 
+/* A phase's length in steps takes the place of one in epochs, and the other way round: `phases.learn.steps`, or that with `=300` behind it. */
+static void drop_other_length(struct cal_node *root, const char *path)
+{
+    static const char *const lengths[2] = {"steps", "epochs"};
+    size_t n = strcspn(path, "=");
+    for (int i = 0; i < 2; i++) {
+        size_t own = strlen(lengths[i]);
+        if (strncmp(path, "phases.", 7) || n < 8 + own || path[n - own - 1] != '.' || strncmp(path + n - own, lengths[i], own))
+            continue;
+        char *other = cal_sprintf("%.*s%s", (int)(n - own), path, lengths[1 - i]);
+        cal_node_remove(root, other);
+        cal_free(other);
+    }
+}
+
 static int apply_variant(struct cal_experiment *e)
 {
     const struct cal_node *map = cal_node_get(e->root, "variants");
@@ -114,6 +129,8 @@ static int apply_variant(struct cal_experiment *e)
     int err = CAL_OK;
     for (int i = 0; variant && i < variant->n && !err; i++) {
         err = refuse_path(variant->child[i], variant->child[i]->key);
+        if (!err)
+            drop_other_length(e->root, variant->child[i]->key);
         if (!err)
             err = cal_node_override(e->root, variant->child[i]->key, variant->child[i]);
     }
@@ -126,6 +143,8 @@ static int apply_command_line(struct cal_experiment *e, const struct cal_overrid
     for (int i = 0; i < o->n_sets && !err; i++) {
         struct cal_node at = {.file = "--set"};
         err = refuse_path(&at, o->sets[i]);
+        if (!err)
+            drop_other_length(e->root, o->sets[i]);
         if (!err)
             err = cal_node_set(e->root, o->sets[i]);
     }
