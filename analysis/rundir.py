@@ -18,18 +18,25 @@ class BadRun(Exception):
     """A run directory that is missing, unfinished or damaged; the text says which file and why."""
 
 
-def read(path):
-    """[Run] and None for a run directory; for a comparison its runs in the order of compare.json, and the content of that."""
+def folders(path):
+    """Of a run directory just that; of a comparison those of its finished runs, variants in the order of compare.json, then by seed."""
     if os.path.exists(os.path.join(path, "compare.json")):
         comparison = read_json(os.path.join(path, "compare.json"))
-        folders = [f for v in comparison for f in sorted(glob.glob(os.path.join(glob.escape(os.path.join(path, v)), "seed-*")), key=by_number)]
-        runs = [read_run(f) for f in folders if os.path.exists(os.path.join(f, "summary.json"))]
-        if not runs:
+        all_of_them = [f for v in comparison for f in sorted(glob.glob(os.path.join(glob.escape(os.path.join(path, v)), "seed-*")), key=by_number)]
+        found = [f for f in all_of_them if os.path.exists(os.path.join(f, "summary.json"))]
+        if not found:
             raise BadRun(f"{path}: has a compare.json but no finished run")
-        return runs, comparison
+        return found
     if not os.path.exists(os.path.join(path, "summary.json")):
         raise BadRun(f"{path}: neither a finished run (summary.json) nor a comparison (compare.json)")
-    return [read_run(path)], None
+    return [path]
+
+
+def read(path):
+    """[Run] and None for a run directory; for a comparison its runs in the order of folders(), and the content of compare.json."""
+    runs = [read_run(folder) for folder in folders(path)]
+    several = os.path.join(path, "compare.json")
+    return runs, read_json(several) if os.path.exists(several) else None
 
 
 def by_number(name):
@@ -78,17 +85,30 @@ def column(lines, name):
 
 
 def read_codes(path):
-    """The codes recorded in the phase `probe`: activity/probe.<region>.code.h5, SONATA frame reports."""
-    codes = {}
-    for file_name in sorted(glob.glob(os.path.join(glob.escape(path), "activity", "probe.*.code.h5")), key=by_number):
-        try:
-            with h5py.File(file_name, "r") as file:
-                for population, report in file["report"].items():
-                    frames = int(round((report["mapping/time"][1] - report["mapping/time"][0]) / report["mapping/time"][2]))
-                    codes[population] = report["data"][:frames]
-        except (OSError, KeyError) as error:
-            raise BadRun(f"{file_name}: {error}") from error
-    return codes
+    """The codes recorded in the phase `probe`."""
+    return {region: read_report(file_name, region) for file_name, region in reports(path, "probe", "code")}
+
+
+def reports(path, phase, variable):
+    """[(file, region)] of what was recorded: activity/<phase>.<region>.<variable>.h5."""
+    start, end = os.path.join(path, "activity", phase + "."), f".{variable}.h5"
+    return [(name, name[len(start) : -len(end)]) for name in sorted(glob.glob(glob.escape(start) + "*" + glob.escape(end)), key=by_number)]
+
+
+def read_report(file_name, region):
+    """A SONATA frame report: frames x units."""
+    try:
+        with h5py.File(file_name, "r") as file:
+            report = file["report"][region]
+            frames = int(round((report["mapping/time"][1] - report["mapping/time"][0]) / report["mapping/time"][2]))
+            return report["data"][:frames]
+    except (OSError, KeyError) as error:
+        raise BadRun(f"{file_name}: {error}") from error
+
+
+def text(value):
+    """An attribute of a file, whichever way it was stored."""
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def read_sheet(path):
@@ -108,7 +128,6 @@ def read_information(path):
         return None
     try:
         with h5py.File(file_name, "r") as file:
-            nodes = file["mutual"].attrs["nodes"]
-            return {name: file[name][:] for name in file} | {"nodes": (nodes.decode() if isinstance(nodes, bytes) else str(nodes)).split(" ")}
+            return {name: file[name][:] for name in file} | {"nodes": text(file["mutual"].attrs["nodes"]).split(" ")}
     except (OSError, KeyError) as error:
         raise BadRun(f"{file_name}: {error}") from error

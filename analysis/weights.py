@@ -1,0 +1,169 @@
+"""Statistics of the synapses of finished runs, and of what their units do.
+
+usage: ./run weights DIR
+
+DIR is a run or a comparison. Per group of regions (P: P.0, P.1 ...) and array of synapses: how many there are, which changed sign or appeared since birth,
+and how they are distributed. Per group whose activity was recorded on held-out samples: how sparse and selective it is. Goes to
+weights.json of each run and, as a table, to stdout; of a comparison mean and sample deviation over seeds, and the numbers in DIR/weights.csv.
+"""
+
+import argparse
+import json
+import os
+import re
+import sys
+
+import h5py
+import numpy as np
+
+import rundir
+import several
+
+SILENT = 1e-3  # share of what a unit gets in all, below which a synapse is silent
+ACTIVE = 0.01  # above it a unit is active
+
+
+def normal_distance(x):
+    """Kolmogorov-Smirnov distance of x from a normal distribution of its mean and standard deviation."""
+    x = np.sort(np.asarray(x, dtype=float))
+    if len(x) < 2 or x.std() == 0:
+        return np.nan
+    below = normal_cdf((x - x.mean()) / x.std())
+    steps = np.arange(len(x) + 1) / len(x)
+    return max(np.max(steps[1:] - below), np.max(below - steps[:-1]))
+
+
+def normal_cdf(z):
+    """By the error function as numpy lacks it: Abramowitz and Stegun 7.1.26, off by at most 1.5e-7."""
+    x = np.abs(z) / np.sqrt(2)
+    t = 1 / (1 + 0.3275911 * x)
+    poly = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))))
+    upper = 0.5 * poly * np.exp(-x * x)
+    return np.where(z > 0, 1 - upper, upper)
+
+
+def skew(x):
+    x = np.asarray(x, dtype=float)
+    spread = x.std() if len(x) else 0
+    return float(np.mean(((x - x.mean()) / spread) ** 3)) if spread > 0 else np.nan
+
+
+def synapses(array):
+    """What there is to say of one array: {name: number}. array: w, first, unit, places, first_places, units, inputs (read_arrays)."""
+    w, first = array["w"].astype(float), array["first"].astype(float)
+    there, born = dict(zip(array["places"][w != 0], np.sign(w[w != 0]))), dict(zip(array["first_places"][first != 0], np.sign(first[first != 0])))
+    received = np.bincount(array["unit"], np.abs(w), array["units"])
+    heard = np.abs(w) >= SILENT * received[array["unit"]]
+    magnitude = np.abs(w[w != 0])
+    logarithm = np.log(magnitude)
+    return {
+        "synapses": int(np.sum(w != 0)), "born": int(np.sum(first != 0)), "not_silent": int(np.sum(heard & (w != 0))),
+        "density": float(np.sum(w != 0) / (array["units"] * array["inputs"])), "negative": int(np.sum(w < 0)),
+        "sign_changes": sum(1 for place, sign in there.items() if born.get(place, sign) != sign),
+        "appeared": sum(1 for place in there if place not in born),
+        "skew": skew(magnitude), "skew_log": skew(logarithm), "ks": normal_distance(magnitude), "ks_log": normal_distance(logarithm),
+        "sd_log": float(logarithm.std()) if len(logarithm) else np.nan,
+    }
+
+
+def sparseness(rates):
+    """1 - mean(r)^2 / mean(r^2) of each row (Treves and Rolls 1991), 0 of equal rates, and near 1 of a single one; rows of nothing are left out."""
+    square, mean = np.mean(rates**2, 1), np.mean(rates, 1)
+    return float(np.mean(1 - mean[square > 0] ** 2 / square[square > 0])) if np.any(square > 0) else np.nan
+
+
+def selectivity(rates, labels):
+    """Mean over units of (best - others) / (best + others), best the class with the highest mean rate, others the mean over the rest (Morcos et al. 2018)."""
+    of_class = np.array([rates[labels == label].mean(0) for label in np.unique(labels)])
+    if len(of_class) < 2:
+        return np.nan
+    best = of_class.max(0)
+    others = (of_class.sum(0) - best) / (len(of_class) - 1)
+    live = best + others > 0
+    return float(np.mean((best[live] - others[live]) / (best[live] + others[live]))) if np.any(live) else np.nan
+
+
+def activity(rates, labels):
+    rates = np.maximum(np.asarray(rates, dtype=np.float64), 0)  # of units that can be negative, what is above 0
+    found = {"sparseness": sparseness(rates), "sparseness_lifetime": sparseness(rates.T), "active": float(np.mean(rates > ACTIVE))}
+    if labels is not None:
+        found["selectivity"] = selectivity(rates, labels)
+    return found
+
+
+def group_of(region):
+    return re.sub(r"\.\d+$", "", region)
+
+
+def read_arrays(file):
+    """weights.h5 -> {(group, array): dict}, the regions of a group one after the other."""
+    arrays = {}
+    regions = sorted((name for name in file if isinstance(file[name], h5py.Group)), key=rundir.by_number)
+    for region in regions:
+        for name in (name[: -len(".w")] for name in file[region] if name.endswith(".w")):
+            append(arrays, (group_of(region), name), read_array(file[region], name))
+    return arrays
+
+
+def read_array(group, name):
+    data = group[name + ".w"]
+    shape = {key: int(value) for key, value in data.attrs.items()}
+    every = np.arange(shape["units"] * shape["inputs"])
+    unit, channel = (group[f"{name}.{key}"][:] if f"{name}.{key}" in group else every // shape["inputs"] if key == "unit" else every % shape["inputs"] for key in ("unit", "channel"))
+    first_places = group[f"{name}.first_unit"][:] * shape["inputs"] + group[f"{name}.first_channel"][:] if f"{name}.first_unit" in group else every
+    return {"w": data[:], "first": group[name + ".first"][:], "unit": unit, "channel": channel, "places": unit * shape["inputs"] + channel, "first_places": first_places} | shape
+
+
+def append(arrays, key, array):
+    """The units of a further region count on from those before."""
+    if key in arrays:
+        whole, units = arrays[key], arrays[key]["units"]
+        shift = {"unit": units, "places": units * array["inputs"], "first_places": units * array["inputs"]}
+        for name in ("w", "first", "unit", "channel", "places", "first_places"):
+            whole[name] = np.concatenate([whole[name], array[name] + shift.get(name, 0)])
+        whole["units"] += array["units"]
+    else:
+        arrays[key] = array
+
+
+def read_rates(path, phase, variable):
+    """{group: frames x units} of what was recorded in the phase, the regions of a group side by side."""
+    rates = {}
+    for file_name, region in rundir.reports(path, phase, variable):
+        rates.setdefault(group_of(region), []).append(rundir.read_report(file_name, region))
+    return {group: np.hstack(parts) for group, parts in rates.items()}
+
+
+def measure(path):
+    """All of one run, {"P.w.synapses": n ...}; from figures/weights.h5, which the program has written."""
+    name = os.path.join(path, "figures", "weights.h5")
+    found = {}
+    try:
+        with h5py.File(name, "r") as file:
+            for (group, array), values in read_arrays(file).items():
+                found |= {f"{group}.{array}.{key}": value for key, value in synapses(values).items()}
+            if "phase" in file.attrs:
+                labels = file["labels"][:] if "labels" in file else None
+                for group, rates in read_rates(path, rundir.text(file.attrs["phase"]), rundir.text(file.attrs["variable"])).items():
+                    found |= {f"{group}.{key}": value for key, value in activity(rates, labels).items()}
+    except (OSError, KeyError) as error:
+        raise rundir.BadRun(f"{name}: {error}") from error
+    return {key: None if isinstance(value, float) and not np.isfinite(value) else value for key, value in found.items()}
+
+
+def main(arguments):
+    parser = argparse.ArgumentParser(prog="./run weights", description="Statistics of the synapses of finished runs, and of what their units do.")
+    parser.add_argument("dir", help="a run's folder, or that of a comparison")
+    options = parser.parse_args(arguments)
+
+    def one(folder):
+        several.program("weights", folder)
+        found = measure(folder)
+        several.write(os.path.join(folder, "weights.json"), json.dumps(found, indent=1) + "\n")
+        return found
+
+    several.over_runs("weights", options.dir, one)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
