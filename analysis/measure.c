@@ -10,6 +10,7 @@
 #include "analysis/dump.h"
 #include "analysis/information.h"
 #include "analysis/linear.h"
+#include "analysis/nearest.h"
 #include "core/err.h"
 #include "core/mem.h"
 
@@ -236,6 +237,8 @@ int cal_measure_run(const char *dir, struct cal_measures *m)
         err = measure_codes(d, m);
     for (size_t i = 0; !err && i < sizeof readouts / sizeof *readouts; i++)
         err = measure_readout(d, &readouts[i], m);
+    if (!err)
+        err = cal_nearest_measure(d, m);
     if (!err)
         err = cal_information_measure(d, m);
     cal_dump_close(d);

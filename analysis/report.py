@@ -14,6 +14,7 @@ import sys
 
 import contact
 import figures
+import figures_evaluation as evaluation
 import rundir
 
 STYLE = """
@@ -47,6 +48,14 @@ CAPTIONS = {
         "One tile a unit: what gradient ascent on its code finds from many random starts. Grey is zero, each tile by its own scale.",
     ),
     "correlation": ("Correlation between units", "Over the samples recorded in the phase probe; lines part the regions."),
+    "robustness": (
+        "Pictures changed to mislead",
+        "Each value by at most eps; mean over seeds, in a band from the least to the greatest. <code>./run attack</code> has all attacks one by one.",
+    ),
+    "fewshot": ("Learning from a few pictures", "All learn from the same pictures, in as many steps; mean and sample standard deviation over seeds. 1-NN names the nearest of them."),
+    "synapses": ("Accuracy against synapses", "All layers together; a point a run. A synapse is silent that brings less than a thousandth of what its unit gets."),
+    "weights": ("Distribution of weights", "The logarithms of the largest array's, the first seed of each variant. KS: the distance from a normal distribution, which is 0 at best."),
+    "fields": ("Receptive fields", "The weights of units from each place of the picture; blue: from its negative."),
     "time": ("Time", "Computing, making the stimulus, waiting for others, moving data, recording and checkpoints."),
 }
 
@@ -63,6 +72,8 @@ def draw(runs, folder):
         "stimulus": stimulus,
         "learning": figures.learning, "readouts": figures.readouts, "progress": figures.progress, "information": figures.cross_information, "plane": figures.information_plane,
         "convergence": figures.convergence, "preferred": figures.preferred, "correlation": figures.correlation, "time": figures.time_per_phase,
+        "robustness": evaluation.robustness, "synapses": evaluation.synapses, "weights": evaluation.log_weights, "fields": evaluation.fields,
+        "fewshot": lambda _: evaluation.fewshot(rundir.read_fewshot(folder)),
     }
     os.makedirs(os.path.join(folder, "figures"), exist_ok=True)
     pictures = {}
@@ -166,13 +177,12 @@ def main(arguments):
     folder = parser.parse_args(arguments).dir
     try:
         runs, comparison = rundir.read(folder)
-    except rundir.BadRun as error:
-        sys.exit(fail(3, error))
-    try:
         text = page(runs, comparison, draw(runs, folder))
         path = os.path.join(folder, "report.html")
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
+    except rundir.BadRun as error:
+        sys.exit(fail(3, error))
     except OSError as error:
         sys.exit(fail(4, error))
     print(f"report: {path}")

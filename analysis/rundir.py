@@ -1,5 +1,6 @@
 """Read a run directory, or a comparison of them (docs/guide-lab.md says what is in one)."""
 
+import csv
 import glob
 import json
 import os
@@ -10,8 +11,9 @@ import h5py
 import numpy as np
 
 # One run. metrics: {region: {name: array over lines}}; codes: {region: frames x units}; sheet: units x height x width or None; information: None or
-# {dataset: array}, as analysis/information.h has them, and "nodes": their names.
-Run = namedtuple("Run", "path label summary used metrics codes sheet information")
+# {dataset: array}, as analysis/information.h has them, and "nodes": their names. attack: the content of attack.json, or None;
+# arrays: the synapses, or None (read_arrays).
+Run = namedtuple("Run", "path label summary used metrics codes sheet information attack arrays")
 
 
 class BadRun(Exception):
@@ -51,7 +53,81 @@ def read_run(path):
         with open(os.path.join(path, "used.yml"), encoding="utf-8") as file:
             used = file.read()
     label = f"{summary.get('variant', '?')}, seed {summary.get('seed', '?')}"
-    return Run(path, label, summary, used, read_metrics(path), read_codes(path), read_sheet(path), read_information(path))
+    return Run(path, label, summary, used, read_metrics(path), read_codes(path), read_sheet(path), read_information(path), read_attack(path), read_arrays(path))
+
+
+def group_of(region):
+    return re.sub(r"\.\d+$", "", region)
+
+
+WEIGHTS = os.path.join("figures", "weights.h5")
+
+
+def read_arrays(path):
+    """The synapses in figures/weights.h5 (analysis/weights.h): {(group, array): dict}, the regions of a group one after the other. None: nobody wrote them."""
+    arrays, name = {}, os.path.join(path, WEIGHTS)
+    if not os.path.exists(name):
+        return None
+    try:
+        with h5py.File(name, "r") as file:
+            for region in sorted((entry for entry in file if isinstance(file[entry], h5py.Group)), key=by_number):
+                for array in (entry[: -len(".w")] for entry in file[region] if entry.endswith(".w")):
+                    append(arrays, (group_of(region), array), read_array(file[region], array))
+    except (OSError, KeyError) as error:
+        raise BadRun(f"{name}: {error}") from error
+    return arrays
+
+
+def read_shown(path):
+    """(phase, variable, labels of its frames) of the activity that goes with the synapses; None where there is none."""
+    name = os.path.join(path, WEIGHTS)
+    try:
+        with h5py.File(name, "r") as file:
+            phase, variable = (text(file.attrs[key]) if key in file.attrs else None for key in ("phase", "variable"))
+            return phase, variable, file["labels"][:] if "labels" in file else None
+    except OSError as error:
+        raise BadRun(f"{name}: {error}") from error
+
+
+def read_array(group, name):
+    data = group[name + ".w"]
+    shape = {key: int(value) for key, value in data.attrs.items()}
+    every = np.arange(shape["units"] * shape["inputs"])
+    places = {}
+    for state in ("", "first_"):
+        sparse = f"{name}.{state}unit" in group
+        places[state] = group[f"{name}.{state}unit"][:] * shape["inputs"] + group[f"{name}.{state}channel"][:] if sparse else every
+    found = {"w": data[:], "first": group[name + ".first"][:], "places": places[""], "first_places": places["first_"]}
+    return found | {"unit": places[""] // shape["inputs"], "channel": places[""] % shape["inputs"]} | shape
+
+
+def append(arrays, key, array):
+    """The units of a further region count on from those before."""
+    if key in arrays:
+        whole, units = arrays[key], arrays[key]["units"]
+        shift = {"unit": units, "places": units * array["inputs"], "first_places": units * array["inputs"]}
+        for name in ("w", "first", "unit", "channel", "places", "first_places"):
+            whole[name] = np.concatenate([whole[name], array[name] + shift.get(name, 0)])
+        whole["units"] += array["units"]
+    else:
+        arrays[key] = array
+
+
+def read_attack(path):
+    name = os.path.join(path, "attack.json")
+    return read_json(name) if os.path.exists(name) else None
+
+
+def read_fewshot(path):
+    """[(variant, shots, seed, accuracy)] of fewshot.csv in the folder of a comparison; [] where there is none."""
+    name = os.path.join(path, "fewshot.csv")
+    if not os.path.exists(name):
+        return []
+    try:
+        with open(name, encoding="utf-8", newline="") as file:
+            return [(row["variant"], int(row["shots"]), int(row["seed"]), float(row["accuracy"])) for row in csv.DictReader(file)]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadRun(f"{name}: {error}") from error
 
 
 def read_json(path):

@@ -9,11 +9,10 @@ weights.json of each run and, as a table, to stdout; of a comparison mean and sa
 
 import argparse
 import json
+import math
 import os
-import re
 import sys
 
-import h5py
 import numpy as np
 
 import rundir
@@ -28,18 +27,9 @@ def normal_distance(x):
     x = np.sort(np.asarray(x, dtype=float))
     if len(x) < 2 or x.std() == 0:
         return np.nan
-    below = normal_cdf((x - x.mean()) / x.std())
+    below = np.array([0.5 * math.erfc(-z / math.sqrt(2)) for z in (x - x.mean()) / x.std()])
     steps = np.arange(len(x) + 1) / len(x)
     return max(np.max(steps[1:] - below), np.max(below - steps[:-1]))
-
-
-def normal_cdf(z):
-    """By the error function as numpy lacks it: Abramowitz and Stegun 7.1.26, off by at most 1.5e-7."""
-    x = np.abs(z) / np.sqrt(2)
-    t = 1 / (1 + 0.3275911 * x)
-    poly = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))))
-    upper = 0.5 * poly * np.exp(-x * x)
-    return np.where(z > 0, 1 - upper, upper)
 
 
 def skew(x):
@@ -49,7 +39,7 @@ def skew(x):
 
 
 def synapses(array):
-    """What there is to say of one array: {name: number}. array: w, first, unit, places, first_places, units, inputs (read_arrays)."""
+    """What there is to say of one array: {name: number}. array: w, first, unit, places, first_places, units, inputs (rundir.read_arrays)."""
     w, first = array["w"].astype(float), array["first"].astype(float)
     there, born = dict(zip(array["places"][w != 0], np.sign(w[w != 0]))), dict(zip(array["first_places"][first != 0], np.sign(first[first != 0])))
     received = np.bincount(array["unit"], np.abs(w), array["units"])
@@ -91,63 +81,22 @@ def activity(rates, labels):
     return found
 
 
-def group_of(region):
-    return re.sub(r"\.\d+$", "", region)
-
-
-def read_arrays(file):
-    """weights.h5 -> {(group, array): dict}, the regions of a group one after the other."""
-    arrays = {}
-    regions = sorted((name for name in file if isinstance(file[name], h5py.Group)), key=rundir.by_number)
-    for region in regions:
-        for name in (name[: -len(".w")] for name in file[region] if name.endswith(".w")):
-            append(arrays, (group_of(region), name), read_array(file[region], name))
-    return arrays
-
-
-def read_array(group, name):
-    data = group[name + ".w"]
-    shape = {key: int(value) for key, value in data.attrs.items()}
-    every = np.arange(shape["units"] * shape["inputs"])
-    unit, channel = (group[f"{name}.{key}"][:] if f"{name}.{key}" in group else every // shape["inputs"] if key == "unit" else every % shape["inputs"] for key in ("unit", "channel"))
-    first_places = group[f"{name}.first_unit"][:] * shape["inputs"] + group[f"{name}.first_channel"][:] if f"{name}.first_unit" in group else every
-    return {"w": data[:], "first": group[name + ".first"][:], "unit": unit, "channel": channel, "places": unit * shape["inputs"] + channel, "first_places": first_places} | shape
-
-
-def append(arrays, key, array):
-    """The units of a further region count on from those before."""
-    if key in arrays:
-        whole, units = arrays[key], arrays[key]["units"]
-        shift = {"unit": units, "places": units * array["inputs"], "first_places": units * array["inputs"]}
-        for name in ("w", "first", "unit", "channel", "places", "first_places"):
-            whole[name] = np.concatenate([whole[name], array[name] + shift.get(name, 0)])
-        whole["units"] += array["units"]
-    else:
-        arrays[key] = array
-
-
 def read_rates(path, phase, variable):
     """{group: frames x units} of what was recorded in the phase, the regions of a group side by side."""
     rates = {}
     for file_name, region in rundir.reports(path, phase, variable):
-        rates.setdefault(group_of(region), []).append(rundir.read_report(file_name, region))
+        rates.setdefault(rundir.group_of(region), []).append(rundir.read_report(file_name, region))
     return {group: np.hstack(parts) for group, parts in rates.items()}
 
 
 def measure(path):
     """All of one run, {"P.w.synapses": n ...}; from figures/weights.h5, which the program has written."""
-    name = os.path.join(path, "figures", "weights.h5")
     found = {}
-    try:
-        with h5py.File(name, "r") as file:
-            for (group, array), values in read_arrays(file).items():
-                found |= {f"{group}.{array}.{key}": value for key, value in synapses(values).items()}
-            if "phase" in file.attrs:
-                labels = file["labels"][:] if "labels" in file else None
-                for group, rates in read_rates(path, rundir.text(file.attrs["phase"]), rundir.text(file.attrs["variable"])).items():
-                    found |= {f"{group}.{key}": value for key, value in activity(rates, labels).items()}
-    except (OSError, KeyError) as error:
-        raise rundir.BadRun(f"{name}: {error}") from error
+    for (group, array), values in (rundir.read_arrays(path) or {}).items():
+        found |= {f"{group}.{array}.{key}": value for key, value in synapses(values).items()}
+    phase, variable, labels = rundir.read_shown(path)
+    for group, rates in (read_rates(path, phase, variable) if phase else {}).items():
+        found |= {f"{group}.{key}": value for key, value in activity(rates, labels).items()}
     return {key: None if isinstance(value, float) and not np.isfinite(value) else value for key, value in found.items()}
 
 
