@@ -101,7 +101,7 @@ def synapses(runs):
     for run in runs:
         accuracy = run.summary.get("measures", {}).get("accuracy")
         if run.arrays and accuracy is not None:
-            count = sum(weights.synapses(array)["not_silent"] for array in run.arrays.values())
+            count = sum(int(weights.heard(array).sum()) for array in run.arrays.values())
             points.setdefault(run.summary["variant"], []).append((count, 100 * accuracy))
     if len(points) < 2:
         return None

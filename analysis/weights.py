@@ -38,19 +38,34 @@ def skew(x):
     return float(np.mean(((x - x.mean()) / spread) ** 3)) if spread > 0 else np.nan
 
 
+def heard(array):
+    """Which synapses are not silent."""
+    magnitude = np.abs(array["w"].astype(float))
+    received = np.bincount(array["unit"], magnitude, array["units"])
+    return (magnitude > 0) & (magnitude >= SILENT * received[array["unit"]])
+
+
+def changes(array):
+    """(how many synapses have another sign than at birth, how many were not there at birth)."""
+    there, born = array["w"] != 0, array["first"] != 0
+    order = np.argsort(array["first_places"][born], kind="stable")
+    places, signs = array["first_places"][born][order], np.sign(array["first"][born])[order]
+    if len(places) == 0:
+        return 0, int(there.sum())
+    at = np.minimum(np.searchsorted(places, array["places"][there]), len(places) - 1)
+    old = places[at] == array["places"][there]
+    return int(np.sum(np.sign(array["w"][there])[old] != signs[at][old])), int(np.sum(~old))
+
+
 def synapses(array):
-    """What there is to say of one array: {name: number}. array: w, first, unit, places, first_places, units, inputs (rundir.read_arrays)."""
-    w, first = array["w"].astype(float), array["first"].astype(float)
-    there, born = dict(zip(array["places"][w != 0], np.sign(w[w != 0]))), dict(zip(array["first_places"][first != 0], np.sign(first[first != 0])))
-    received = np.bincount(array["unit"], np.abs(w), array["units"])
-    heard = np.abs(w) >= SILENT * received[array["unit"]]
-    magnitude = np.abs(w[w != 0])
+    """What there is to say of one array of rundir.read_arrays: {name: number}."""
+    there = array["w"] != 0
+    magnitude = np.abs(array["w"][there]).astype(float)
     logarithm = np.log(magnitude)
+    flipped, appeared = changes(array)
     return {
-        "synapses": int(np.sum(w != 0)), "born": int(np.sum(first != 0)), "not_silent": int(np.sum(heard & (w != 0))),
-        "density": float(np.sum(w != 0) / (array["units"] * array["inputs"])), "negative": int(np.sum(w < 0)),
-        "sign_changes": sum(1 for place, sign in there.items() if born.get(place, sign) != sign),
-        "appeared": sum(1 for place in there if place not in born),
+        "synapses": int(there.sum()), "born": int(np.sum(array["first"] != 0)), "not_silent": int(heard(array).sum()),
+        "density": float(there.sum() / (array["units"] * array["inputs"])), "negative": int(np.sum(array["w"] < 0)), "sign_changes": flipped, "appeared": appeared,
         "skew": skew(magnitude), "skew_log": skew(logarithm), "ks": normal_distance(magnitude), "ks_log": normal_distance(logarithm),
         "sd_log": float(logarithm.std()) if len(logarithm) else np.nan,
     }

@@ -227,6 +227,29 @@ static void overrides(void **state)
     assert_int_equal(cal_mem_now_bytes(), before);
 }
 
+static void removes(void **state)
+{
+    (void)state;
+    size_t before = cal_mem_now_bytes();
+    struct cal_node *root = parse("a: {b: 1, c: 2, d: 3}\ne.f: {g: 1}\n");
+    cal_node_remove(root, "a.b");
+    cal_node_remove(root, "a.x"); /* what is not there is no matter */
+    cal_node_remove(root, "a.c.d");
+    assert_int_equal(cal_node_get(root, "a")->n, 2);
+    assert_null(cal_node_get(cal_node_get(root, "a"), "b"));
+    assert_string_equal(text_of(cal_node_get(root, "a"), "d"), "3");
+    cal_node_remove(root, "e.f.g");
+    assert_int_equal(cal_node_get(root, "e.f")->n, 0);
+    for (int i = 0; i < 5; i++) { /* there is room for more */
+        char more[] = "a.n0=1";
+        more[3] = (char)('0' + i);
+        assert_int_equal(cal_node_set(root, more), CAL_OK);
+    }
+    assert_int_equal(cal_node_get(root, "a")->n, 7);
+    cal_node_free(root);
+    assert_int_equal(cal_mem_now_bytes(), before);
+}
+
 static void refuses_overrides(void **state)
 {
     (void)state;
@@ -371,6 +394,7 @@ int main(void)
         cmocka_unit_test(nesting_has_a_limit),
         cmocka_unit_test(reads_files),
         cmocka_unit_test(overrides),
+        cmocka_unit_test(removes),
         cmocka_unit_test(refuses_overrides),
         cmocka_unit_test(texts_read_back),
         cmocka_unit_test(garbage_is_refused_quietly),
