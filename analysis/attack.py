@@ -37,12 +37,18 @@ def main(arguments):
     parser.add_argument("--from", dest="other", metavar="DIR2", help="another run, or the folder of a variant: the run of the same seed in it")
     options = parser.parse_args(arguments)
 
-    def one(folder):
+    def attack(folder):
         other = source(options.other, folder)
-        several.program("attack", folder, "--images", options.images, "--eps", options.eps, *(["--from", other] if other else []))
+        return several.program("attack", folder, "--images", options.images, "--eps", options.eps, *(["--from", other] if other else []))
+
+    def one(folder):
+        attack(folder)
         return flatten(rundir.read_json(os.path.join(folder, "attack.json")))
 
-    several.over_runs("attack", options.dir, one)
+    if os.path.exists(os.path.join(options.dir, "compare.json")):
+        several.over_runs("attack", options.dir, one)
+    else:
+        print(attack(options.dir), end="")
 
 
 if __name__ == "__main__":

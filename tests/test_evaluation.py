@@ -23,7 +23,7 @@ import weights
 PRETEND_PROGRAM = """#!/bin/sh
 echo "$@" >>"$(dirname "$0")/calls"
 case $1 in
-attack) echo "{\\"images\\": 9, \\"clean\\": 0.$(echo "$2" | tail -c 2), \\"eps\\": [{\\"eps\\": 0.05, \\"fgsm\\": 0.25, \\"worst\\": 0.125}]}" >"$2/attack.json" ;;
+attack) echo "a table of $2"; echo "{\\"images\\": 9, \\"clean\\": 0.$(echo "$2" | tail -c 2), \\"eps\\": [{\\"eps\\": 0.05, \\"fgsm\\": 0.25, \\"worst\\": 0.125}]}" >"$2/attack.json" ;;
 variants) printf 'rule\\nplain\\n' ;;
 *) echo 'callosum: cannot' >&2; exit 3 ;;
 esac
@@ -219,9 +219,10 @@ class Tools(Files):
         with open(os.path.join(self.tree, "build", "calls"), encoding="utf-8") as file:
             self.assertEqual(file.readline().split(), ["attack", os.path.join(self.dir, "rule", "seed-4"), "--images", "1000", "--eps", ".05", "--from", os.path.join(other, "seed-4")])
 
-    def test_a_run_alone_has_no_csv(self):
+    def test_a_run_alone_shows_the_program_s_table(self):
         path = self.run_directory("rule", 4)
-        self.assertEqual(self.tool("attack", path).returncode, 0)
+        result = self.tool("attack", path)
+        self.assertEqual((result.returncode, result.stdout), (0, f"a table of {path}\n"))
         self.assertEqual(sorted(os.listdir(path)), ["attack.json", "summary.json"])
 
     def test_failures(self):
