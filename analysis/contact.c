@@ -6,6 +6,8 @@
 #include "experiments/stimuli/dump.h"
 #include "experiments/stimuli/stimuli.h"
 
+enum { MOMENTS = 8 }; /* of a window that are shown, spread over it */
+
 static int write_file(const char *path, const void *experiment)
 {
     const struct cal_experiment *e = experiment;
@@ -13,7 +15,8 @@ static int write_file(const char *path, const void *experiment)
     struct cal_stimulus *s = NULL;
     int err = cal_stimulus_create(e->stimulus, e->stimulus_params, e->seed, e->batch, &s);
     if (!err)
-        err = cal_stimulus_dump(s, &view, 1, path);
+        err = s->window > MOMENTS ? cal_stimulus_dump(s, &view, MOMENTS, s->window / MOMENTS, path)
+                                  : cal_stimulus_dump(s, &view, s->window ? s->window : 1, 1, path);
     cal_stimulus_destroy(s);
     return err;
 }

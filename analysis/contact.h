@@ -4,7 +4,8 @@
 
 #include "experiments/spec/experiment.h"
 
-/* Write DIR/figures/stimulus.h5, the first batch of the training split as its own noise shows it (experiments/stimuli/dump.h). Local.
+/* Write DIR/figures/stimulus.h5, the first batch of the training split as its own noise shows it (experiments/stimuli/dump.h),
+ * or, of a world of windows, eight moments of the first window. Local.
  * Errors: CAL_EINPUT, CAL_EUSAGE (the stimulus), CAL_EIO. */
 int cal_contact_write(const char *dir, const struct cal_experiment *e);
 

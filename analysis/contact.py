@@ -1,4 +1,6 @@
-"""A contact sheet: the first samples of a world, with their labels and boxes, from a file as experiments/stimuli/dump.h describes it."""
+"""A contact sheet: the first samples of a world, with their labels and boxes, from a file as experiments/stimuli/dump.h describes it.
+
+Of a world of windows each row of the sheet is one sequence as time goes on."""
 
 import h5py
 import matplotlib
@@ -16,6 +18,8 @@ BOX, LABEL = "#FFFFFF", "#000000"
 def sheet(path):
     """The file's first 8 x 8 images as a matplotlib figure, 10 inches wide."""
     with h5py.File(path, "r") as file:
+        if "window" in file.attrs:
+            return film(file)
         images = file["image"][: SIDE**2]
         labels = file["label"][: SIDE**2].astype(int) if "label" in file else None
         boxes = file["box"][: SIDE**2] if "box" in file else None
@@ -38,6 +42,19 @@ def sheet(path):
     return figure
 
 
+def film(file):
+    """Row by row a sequence, column by column a later moment."""
+    kind, split, seed, batch, every = (file.attrs[name] for name in ("kind", "split", "seed", "rows", "every"))
+    moments, sequences = min(len(file["image"]) // batch, SIDE), min(batch, SIDE)
+    images = np.stack([file["image"][moment * batch : moment * batch + sequences, -1:] for moment in range(moments)], axis=1)
+    height, width = images.shape[-2:]
+    figure, axis = plt.subplots(figsize=(10.0, 0.4 + 10.0 * sequences * (height + GAP) / (moments * (width + GAP))))
+    axis.imshow(mosaic(pixels(images.reshape(-1, 1, height, width)), moments), interpolation="nearest")
+    axis.set_title(f"{kind}, {split}, seed {seed}: {sequences} sequences, from left to right every {every} frames")
+    axis.set_axis_off()
+    return figure
+
+
 def pixels(images):
     """(N,C,H,W), standardised or not -> (N,H,W,3) in 0 ... 1: each channel from its least value on the sheet to its greatest. One channel is grey; of
     two or more than three the first is shown."""
@@ -47,12 +64,12 @@ def pixels(images):
     return (images - low) / np.maximum(high - low, 1e-12)
 
 
-def mosaic(images):
-    """(N,H,W,3) -> one picture, tiles in rows of eight on white."""
+def mosaic(images, across=SIDE):
+    """(N,H,W,3) -> one picture, tiles in rows of `across` on white."""
     count, height, width, _ = images.shape
-    rows = -(-count // SIDE)
-    picture = np.ones((rows * (height + GAP) - GAP, SIDE * (width + GAP) - GAP, 3))
+    rows = -(-count // across)
+    picture = np.ones((rows * (height + GAP) - GAP, across * (width + GAP) - GAP, 3))
     for number, image in enumerate(images):
-        top, left = number // SIDE * (height + GAP), number % SIDE * (width + GAP)
+        top, left = number // across * (height + GAP), number % across * (width + GAP)
         picture[top : top + height, left : left + width] = image
     return picture

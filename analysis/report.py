@@ -27,7 +27,7 @@ th:first-child, td:first-child { text-align: left } pre { background: #f6f6f6; p
 """
 
 CAPTIONS = {
-    "stimulus": ("Stimulus", "The first samples of the training split, without the noise of the views."),
+    "stimulus": ("Stimulus", "The first samples of the training split, or moments of its first windows, without the noise of the views."),
     "learning": ("Learning", "What the regions log while they learn."),
     "readouts": ("What each region reads out", "Each region's own head, on held-out samples; with several seeds mean and sample standard deviation."),
     "progress": ("Accuracy over training", "The last region's head, each time that a probe ran within training; a line a run."),

@@ -49,6 +49,7 @@ struct cal_stimulus {
     int batch;                /* B */
     struct cal_rep_spec spec; /* what it offers */
     long samples[2];          /* how many samples each split has; an epoch is samples / B batches */
+    long window;              /* T: presentations kT ... kT + T-1 of a view are frames in a row of B sequences; 0: each stands alone */
     int classes;              /* labels are 0 ... classes-1; 0 without labels */
     struct cal_pixels pixels; /* set by open where there are any */
     void *state;              /* [own] by the kind */

@@ -56,6 +56,18 @@ class Sheet(unittest.TestCase):
         write(self.path, np.zeros((2, 3, 4, 4), np.float32))
         self.assertTrue(np.isfinite(contact.sheet(self.path).axes[0].images[0].get_array()).all())
 
+    def test_of_windows_time_goes_from_left_to_right(self):
+        images = np.zeros((15, 2, 4, 4), np.float32)  # 3 moments of 5 sequences; the latest frame is the last channel
+        images[:, 1] = np.arange(15)[:, None, None]
+        write(self.path, images)
+        with h5py.File(self.path, "a") as file:
+            file.attrs.update(window=9, rows=5, every=3)
+        axis = contact.sheet(self.path).axes[0]
+        picture = axis.images[0].get_array()
+        self.assertEqual(picture.shape, (28, 16, 3))
+        np.testing.assert_allclose(14 * picture[::6, ::6, 0], np.arange(15).reshape(3, 5).T, atol=1e-5)
+        self.assertEqual(axis.get_title(), "synthetic, held-out, seed 3: 5 sequences, from left to right every 3 frames")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -176,7 +176,7 @@ static void a_dump_holds_the_first_batches(void **state)
     char text[32];
     int64_t number;
     look(&l, "{kind: traffic-signs, samples: 64, held_out: 64}", 7, 16);
-    assert_int_equal(cal_stimulus_dump(l.w.s, &view, 3, PATH), CAL_OK);
+    assert_int_equal(cal_stimulus_dump(l.w.s, &view, 3, 1, PATH), CAL_OK);
     assert_int_equal(cal_h5_open(PATH, false, &f), CAL_OK);
     assert_int_equal(cal_h5_read(f, "image", CAL_F32, 4, (const size_t[]){48, 3, SIZE, SIZE}, images), CAL_OK);
     assert_int_equal(cal_h5_read(f, "label", CAL_F32, 1, (const size_t[]){48}, labels), CAL_OK);
@@ -194,7 +194,7 @@ static void a_dump_holds_the_first_batches(void **state)
         assert_memory_equal(l.rep->data[LABEL], labels + t * 16, 16 * sizeof(float));
         assert_memory_equal(l.rep->data[BOX], boxes + t * 16 * 4, 16 * 4 * sizeof(float));
     }
-    assert_int_equal(cal_stimulus_dump(l.w.s, &view, 1, "no-such-folder/x.h5"), CAL_EIO);
+    assert_int_equal(cal_stimulus_dump(l.w.s, &view, 1, 1, "no-such-folder/x.h5"), CAL_EIO);
     look_away(&l);
 }
 
@@ -206,7 +206,7 @@ static void a_dump_of_what_is_not_there_fails(void **state)
     struct cal_view view = {.phase = 0, .split = CAL_SPLIT_HELD_OUT, .noise = -1};
     unlink(PATH);
     look(&l, "{kind: traffic-signs, samples: 64, held_out: 8}", 1, 16);
-    assert_int_equal(cal_stimulus_dump(l.w.s, &view, 1, PATH), CAL_EUSAGE);
+    assert_int_equal(cal_stimulus_dump(l.w.s, &view, 1, 1, PATH), CAL_EUSAGE);
     assert_int_equal(access(PATH, F_OK), -1);
     look_away(&l);
 }

@@ -8,14 +8,14 @@
 #include "core/mem.h"
 
 /* rows[slice] gets all batches, one after the other. */
-static int collect(struct cal_stimulus *s, const struct cal_view *view, long batches, float *const *rows)
+static int collect(struct cal_stimulus *s, const struct cal_view *view, long batches, long every, float *const *rows)
 {
     int err = CAL_OK;
     for (long t = 0; t < batches && !err; t++) {
         float *out[CAL_SLICES_MAX];
         for (int i = 0; i < s->spec.n; i++)
             out[i] = rows[i] + (size_t)t * (size_t)s->batch * (size_t)s->spec.slice[i].cols;
-        err = s->ops->batch(s, view, t, out);
+        err = s->ops->batch(s, view, t * every, out);
     }
     return err;
 }
@@ -28,7 +28,16 @@ static int write_slice(struct cal_h5 *f, const struct cal_slice *slice, size_t n
     return cal_h5_write(f, slice->name, CAL_F32, slice->cols > 1 ? 2 : 1, flat, rows);
 }
 
-static int write_file(const struct cal_stimulus *s, enum cal_split split, size_t n, float *const *rows, const char *path)
+/* What says which rows belong together. */
+static int write_windows(struct cal_h5 *f, const struct cal_stimulus *s, long every)
+{
+    int err = cal_h5_set_i64(f, "/", "window", s->window);
+    if (!err)
+        err = cal_h5_set_i64(f, "/", "rows", s->batch);
+    return err ? err : cal_h5_set_i64(f, "/", "every", every);
+}
+
+static int write_file(const struct cal_stimulus *s, enum cal_split split, size_t n, long every, float *const *rows, const char *path)
 {
     struct cal_h5 *f;
     int err = cal_h5_create(path, &f);
@@ -44,6 +53,8 @@ static int write_file(const struct cal_stimulus *s, enum cal_split split, size_t
         err = cal_h5_set_i64(f, "/", "seed", s->seed);
     if (!err)
         err = cal_h5_set_i64(f, "/", "classes", s->classes);
+    if (!err && s->window)
+        err = write_windows(f, s, every);
     if (!err)
         err = cal_h5_close(f, false);
     else
@@ -53,16 +64,16 @@ static int write_file(const struct cal_stimulus *s, enum cal_split split, size_t
     return err;
 }
 
-int cal_stimulus_dump(struct cal_stimulus *s, const struct cal_view *view, long batches, const char *path)
+int cal_stimulus_dump(struct cal_stimulus *s, const struct cal_view *view, long batches, long every, const char *path)
 {
-    CAL_ASSERT(batches > 0);
+    CAL_ASSERT(batches > 0 && every > 0);
     float *rows[CAL_SLICES_MAX];
     size_t n = (size_t)batches * (size_t)s->batch;
     for (int i = 0; i < s->spec.n; i++)
         rows[i] = cal_alloc(n * (size_t)s->spec.slice[i].cols * sizeof *rows[i]);
-    int err = collect(s, view, batches, rows);
+    int err = collect(s, view, batches, every, rows);
     if (!err)
-        err = write_file(s, view->split, n, rows, path);
+        err = write_file(s, view->split, n, every, rows, path);
     for (int i = 0; i < s->spec.n; i++)
         cal_free(rows[i]);
     return err;

@@ -4,9 +4,10 @@
 
 #include "core/stimulus.h"
 
-/* Write batches 0 ... batches-1 of a view to the HDF5 file `path`, which is made anew: a float32 dataset for each slice, of N = batches x B
- * rows: image (N,C,H,W), label (N), box (N,4), and views as images. Attributes of the root: `kind`, `split`, `seed`, `classes`. Local.
+/* Write batches 0, every, 2 every ... of a view, so many of them, to the HDF5 file `path`, which is made anew: a float32 dataset for each slice,
+ * of N = batches x B rows: image (N,C,H,W), label (N), box (N,4), and views as images. Attributes of the root: `kind`, `split`, `seed`,
+ * `classes`; of a world of windows `window`, its length, `rows`, which is B, and `every`. Local.
  * Errors: CAL_EIO, and as ops->batch; no file is left then. */
-int cal_stimulus_dump(struct cal_stimulus *s, const struct cal_view *view, long batches, const char *path);
+int cal_stimulus_dump(struct cal_stimulus *s, const struct cal_view *view, long batches, long every, const char *path);
 
 #endif

@@ -9,9 +9,16 @@
 /* Stands for the phase in the key of the held-out order; no phase has this number. */
 #define HELD_OUT_ORDER 0xffffu
 
+struct cal_rng cal_samples_order(const struct cal_stimulus *s, const struct cal_view *view, uint64_t epoch)
+{
+    CAL_ASSERT(view->phase >= 0 && (uint32_t)view->phase < HELD_OUT_ORDER);
+    uint32_t phase = view->split == CAL_SPLIT_HELD_OUT ? HELD_OUT_ORDER : (uint32_t)view->phase;
+    return cal_rng_key(s->seed, CAL_STREAM_ORDER, CAL_OWNER_SHARED, phase, epoch);
+}
+
 int cal_samples_init(struct cal_samples *q, const struct cal_stimulus *s, const struct cal_view *view, long presentation)
 {
-    CAL_ASSERT(view->phase >= 0 && (uint32_t)view->phase < HELD_OUT_ORDER && presentation >= 0);
+    CAL_ASSERT(presentation >= 0);
     bool held_out = view->split == CAL_SPLIT_HELD_OUT;
     long samples = s->samples[view->split];
     long batches = samples / s->batch;
@@ -19,9 +26,7 @@ int cal_samples_init(struct cal_samples *q, const struct cal_stimulus *s, const 
         return cal_fail(CAL_EUSAGE, "stimulus %s: %ld %s samples are fewer than a batch of %d", s->ops->kind, samples,
                         held_out ? "held-out" : "training", s->batch);
     CAL_ASSERT(samples <= INT32_MAX);
-    uint32_t phase = held_out ? HELD_OUT_ORDER : (uint32_t)view->phase;
-    uint64_t epoch = held_out ? 0 : (uint64_t)(presentation / batches);
-    q->order = cal_rng_key(s->seed, CAL_STREAM_ORDER, CAL_OWNER_SHARED, phase, epoch);
+    q->order = cal_samples_order(s, view, held_out ? 0 : (uint64_t)(presentation / batches));
     q->first = (uint32_t)(presentation % batches * s->batch);
     q->n = (uint32_t)samples;
     return CAL_OK;

@@ -25,6 +25,9 @@ int cal_samples_init(struct cal_samples *q, const struct cal_stimulus *s, const 
 /* The number, in 0 ... s->samples[split]-1, of the sample that row `row` of the batch shows. */
 uint32_t cal_samples_row(const struct cal_samples *q, int row);
 
+/* The key of the order of a view's samples in an epoch, as said above. */
+struct cal_rng cal_samples_order(const struct cal_stimulus *s, const struct cal_view *view, uint64_t epoch);
+
 /* Offer the slices image, view1 ... view<views>: maps of c x h x w. They are slices 0 ... views of the spec. */
 void cal_samples_offer(struct cal_rep_spec *spec, int views, int c, int h, int w);
 

@@ -1,6 +1,6 @@
 """Runs wherever regions live and however late messages come: the same bits."""
 
-from runs.case import CHAIN, Case, STAR, states, summary
+from runs.case import CHAIN, Case, RACING, STAR, states, summary
 
 
 class Placement(Case):
@@ -28,6 +28,9 @@ class Placement(Case):
 
     def test_a_phase_within_another(self):
         self.check(STAR, "watched", 5)
+
+    def test_windows_of_frames(self):
+        self.check(RACING, "default", 3)
 
     def test_null_chains_and_rings(self):
         for variant in ("simultaneous", "pipeline", "slow", "feedback", "late", "ring"):

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from runs.case import CHAIN, Case, ENVIRONMENT, RECORDED, SHARDS, STAGES, STAR, call, command, newest, read, wait_until_written
+from runs.case import CHAIN, Case, ENVIRONMENT, RACING, RECORDED, SHARDS, STAGES, STAR, call, command, newest, read, wait_until_written
 
 
 class Resume(Case):
@@ -29,6 +29,9 @@ class Resume(Case):
 
     def stop_and_resume(self, variant, experiment, ranks):
         self.assert_equal_runs(self.run_it("whole", experiment, variant), self.stopped(experiment, variant, ranks=ranks, regions=5))
+
+    def test_stopped_in_the_middle_of_windows(self):
+        self.assert_equal_runs(self.run_it("whole", RACING, "default"), self.stopped(RACING, "default", ranks=(3, 1, 2), regions=3))
 
     def test_stopped_every_other_step(self):
         for experiment, variant in ((STAR, "later"), (CHAIN, "late"), (CHAIN, "ring"), (STAGES, "lossy")):

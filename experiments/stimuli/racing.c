@@ -1,0 +1,188 @@
+/* experiments/stimuli/racing.c - see racing.h. */
+#include "experiments/stimuli/racing.h"
+
+#include "core/err.h"
+#include "core/mem.h"
+#include "core/rng.h"
+#include "experiments/stimuli/scene.h"
+#include "experiments/stimuli/windows.h"
+
+struct racing_params {
+    long size, sequences, held_out, frames;
+    struct cal_windows_params windows;
+};
+
+/* All sequences of one split. */
+struct part {
+    bool *made;           /* [own] (sequences) */
+    struct cal_car *path; /* [own] (sequences,frames) */
+    uint8_t *grey;        /* [own] (sequences,frames,size,size) */
+    uint8_t *road;        /* [own] (sequences,frames), bits of (size,size) each */
+};
+
+struct racing {
+    const struct racing_params *p; /* [borrow] */
+    uint32_t seed;
+    struct part part[2];     /* by split */
+    struct cal_track *track; /* [own] of the sequence in the making */
+    uint32_t *texel;         /* [own] likewise */
+    struct cal_windows windows;
+    int road, curvature, car; /* slices */
+};
+
+/* What is drawn for a sequence. */
+enum draw { TRACK, DRIVER, GRASS };
+
+static struct cal_rng key_of(const struct racing *r, enum draw draw, enum cal_split split, long sequence)
+{
+    return cal_rng_key(r->seed, CAL_STREAM_WORLD, CAL_OWNER_SHARED, 2 * (uint32_t)draw + (uint32_t)split, (uint64_t)sequence);
+}
+
+static size_t grey_bytes(const struct racing_params *p)
+{
+    return (size_t)p->size * (size_t)p->size;
+}
+
+static size_t road_bytes(const struct racing_params *p)
+{
+    return (grey_bytes(p) + 7) / 8;
+}
+
+/* Number of a frame among all of its split; its sequence is made, if it is not yet. */
+static size_t find_frame(struct racing *r, enum cal_split split, struct cal_frame_place place)
+{
+    struct part *part = &r->part[split];
+    size_t frames = (size_t)r->p->frames, first = (size_t)place.sequence * frames;
+    if (!part->made[place.sequence]) {
+        struct cal_rng track = key_of(r, TRACK, split, place.sequence), driver = key_of(r, DRIVER, split, place.sequence),
+                       grass = key_of(r, GRASS, split, place.sequence);
+        cal_track_draw(&track, r->track);
+        cal_car_drive(&driver, r->track, frames, part->path + first);
+        cal_scene_paint(&grass, r->track, r->texel);
+        for (size_t i = first; i < first + frames; i++)
+            cal_scene_show(r->texel, &part->path[i], (int)r->p->size, part->grey + i * grey_bytes(r->p), part->road + i * road_bytes(r->p));
+        part->made[place.sequence] = true;
+    }
+    return first + (size_t)place.frame;
+}
+
+static const uint8_t *frame(void *who, enum cal_split split, struct cal_frame_place place)
+{
+    struct racing *r = who;
+    size_t i = find_frame(r, split, place);
+    return r->part[split].grey + i * grey_bytes(r->p);
+}
+
+static void racing_close(struct cal_stimulus *s)
+{
+    struct racing *r = s->state;
+    for (int split = 0; split < 2; split++) {
+        cal_free(r->part[split].made);
+        cal_free(r->part[split].path);
+        cal_free(r->part[split].grey);
+        cal_free(r->part[split].road);
+    }
+    cal_free(r->track);
+    cal_free(r->texel);
+    cal_windows_finish(&r->windows);
+    cal_free(r);
+}
+
+static struct part reserve(const struct racing_params *p, long sequences)
+{
+    size_t frames = (size_t)sequences * (size_t)p->frames;
+    return (struct part){.made = cal_alloc((size_t)sequences * sizeof(bool)),
+                         .path = cal_alloc(frames * sizeof(struct cal_car)),
+                         .grey = cal_alloc(frames * grey_bytes(p)),
+                         .road = cal_alloc(frames * road_bytes(p))};
+}
+
+static int racing_open(struct cal_stimulus *s)
+{
+    const struct racing_params *p = s->params;
+    struct racing *r = s->state = cal_alloc(sizeof *r);
+    r->p = p;
+    r->seed = s->seed;
+    r->windows = (struct cal_windows){.p = &p->windows, .mean = CAL_RACING_MEAN, .sd = CAL_RACING_SD};
+    r->windows.split[CAL_SPLIT_TRAIN] = (struct cal_sequences){.n = p->sequences, .each = p->frames};
+    r->windows.split[CAL_SPLIT_HELD_OUT] = (struct cal_sequences){.n = p->held_out, .each = p->frames};
+    int err = cal_windows_init(&r->windows, s, (int)p->size, (int)p->size);
+    if (err) {
+        racing_close(s);
+        return err;
+    }
+    r->part[CAL_SPLIT_TRAIN] = reserve(p, p->sequences);
+    r->part[CAL_SPLIT_HELD_OUT] = reserve(p, p->held_out);
+    r->track = cal_alloc(sizeof *r->track);
+    r->texel = cal_alloc(sizeof *r->texel * CAL_SCENE_SIDE * CAL_SCENE_SIDE);
+    r->road = s->spec.n;
+    struct cal_slice *road = cal_rep_spec_add(&s->spec, "road", (int)(p->size * p->size));
+    road->c = 1;
+    road->h = road->w = (int)p->size;
+    r->curvature = s->spec.n;
+    cal_rep_spec_add(&s->spec, "curvature", 1);
+    r->car = s->spec.n;
+    cal_rep_spec_add(&s->spec, "car", 5);
+    return CAL_OK;
+}
+
+/* Eight at a time, then what is left. */
+static void show_bits(const uint8_t *bits, size_t n, float *out)
+{
+    for (size_t i = 0; i < n / 8; i++)
+        for (int k = 0; k < 8; k++)
+            out[8 * i + (size_t)k] = (float)(bits[i] >> k & 1);
+    for (size_t i = n / 8 * 8; i < n; i++)
+        out[i] = (float)(bits[i / 8] >> i % 8 & 1);
+}
+
+static int racing_batch(struct cal_stimulus *s, const struct cal_view *view, long presentation, float *const *out)
+{
+    struct racing *r = s->state;
+    size_t pixels = grey_bytes(r->p);
+    if (out[0])
+        cal_windows_show(&r->windows, s, view, presentation, frame, r, out);
+    for (int b = 0; b < s->batch; b++) {
+        size_t i = find_frame(r, view->split, cal_windows_place(&r->windows, s, view, presentation, b));
+        const struct cal_car *car = &r->part[view->split].path[i];
+        const uint8_t *bits = r->part[view->split].road + i * road_bytes(r->p);
+        float *row = out[r->car] + 5 * (size_t)b;
+        if (out[r->road])
+            show_bits(bits, pixels, out[r->road] + (size_t)b * pixels);
+        out[r->curvature][b] = (float)car->curvature;
+        row[0] = (float)car->x;
+        row[1] = (float)car->y;
+        row[2] = (float)cal_track_turn(car->heading);
+        row[3] = (float)car->speed;
+        row[4] = (float)car->offset;
+    }
+    return CAL_OK;
+}
+
+#define AT(field) offsetof(struct racing_params, field)
+static const struct cal_param params[] = {
+    {"size", CAL_INT, AT(size), "px", "32", 8, 256, NULL, NULL, "side of the frames, which show 40 x 40 m"},
+    {"sequences", CAL_INT, AT(sequences), "1", "64", 1, 1e5, NULL, NULL,
+     "how many tracks to train on; a frame is kept as 9/8 size^2 bytes"},
+    {"held_out", CAL_INT, AT(held_out), "1", "32", 1, 1e5, NULL, NULL, "how many others are held out"},
+    {"frames", CAL_INT, AT(frames), "1", "512", 2, 1e6, NULL, NULL, "length of a sequence, at 20 frames a second"},
+    {"window", CAL_INT, AT(windows.window), "presentations", "96", 1, 1e6, NULL, NULL,
+     "frames in a row that each row of the batch shows before it goes on to another window"},
+    {"stack", CAL_INT, AT(windows.stack), "frames", "1", 1, CAL_STACK_MAX, NULL, NULL,
+     "channels of an image: the frame and those before it, the latest last"},
+    {"views", CAL_INT, AT(windows.views), "1", "1", 0, CAL_VIEWS_MAX, NULL, NULL, "how many noisy views of each image"},
+    {"noise", CAL_FLOAT, AT(windows.noise), "sd of the frames", "0.2", 0, 100, NULL, NULL,
+     "standard deviation of the views' noise, drawn once for each frame"},
+    {.name = NULL},
+};
+
+const struct cal_stimulus_ops cal_racing_ops = {
+    .kind = "car-racing",
+    .help = "windows of made-up car racing: what is seen from above a car that is driven round tracks, row by row and frame by frame",
+    .params = params,
+    .params_size = sizeof(struct racing_params),
+    .open = racing_open,
+    .batch = racing_batch,
+    .sparing = true,
+    .close = racing_close,
+};

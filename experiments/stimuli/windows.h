@@ -1,0 +1,65 @@
+/* experiments/stimuli/windows.h - what worlds made of sequences of frames share: windows of them, side by side and in lock-step.
+ *
+ * Presentation t shows, in each of the B rows, frame t % T of the row's window: T frames in a row of one sequence. With t / T all rows go on
+ * to other windows. The sequences come in a keyed permutation, another one each time round, so that all are shown equally often and rows that
+ * run together show different ones where there are enough; where in its sequence a window begins is drawn. Training depends on the phase, held-out
+ * windows on nothing but the seed, as with single samples (samples.h). Any presentation can be made without those before it.
+ *
+ * `image` is a map of `stack` channels, the frames t - stack + 1 ... t, the latest last: it is the world and not the region that stacks, so that
+ * a region has no memory of frames to keep, save and clear. Windows begin late enough for all channels to be of their own sequence. view_i is
+ * the image and noise that was drawn once for each frame, so that it moves through the channels with it. */
+#ifndef CAL_EXPERIMENTS_STIMULI_WINDOWS_H
+#define CAL_EXPERIMENTS_STIMULI_WINDOWS_H
+
+#include <stdint.h>
+
+#include "core/stimulus.h"
+#include "experiments/stimuli/samples.h"
+
+#define CAL_STACK_MAX 8
+
+struct cal_windows_params {
+    long window, stack, views; /* T; frames in an image; noisy views */
+    double noise;
+};
+
+/* The sequences of one split. */
+struct cal_sequences {
+    long n;
+    const long *frames; /* [borrow] (n) how many each has; or NULL: then */
+    long each;
+};
+
+struct cal_windows {
+    const struct cal_windows_params *p; /* [borrow] */
+    struct cal_sequences split[2];
+    float mean, sd; /* a byte g is shown as (g - mean) / sd */
+    float *noise;   /* [own] (stack, views, B, pixels): of the frames last shown, so that each is drawn once */
+    struct cal_drawn {
+        bool filled;
+        int phase;
+        uint64_t presentation, block; /* where in the random sequence */
+    } drawn[CAL_STACK_MAX];
+};
+
+/* A frame of a split, as bytes. */
+struct cal_frame_place {
+    long sequence, frame;
+};
+/* [borrow] until the next call */
+typedef const uint8_t *cal_frame_fn(void *who, enum cal_split split, struct cal_frame_place place);
+
+/* Offer image and views as maps of stack x h x w, and set s->window and s->samples (frames). `w` has p, split, mean and sd.
+ * Local. Error: CAL_EUSAGE when a sequence has fewer frames than a window needs (and nothing is held). */
+int cal_windows_init(struct cal_windows *w, struct cal_stimulus *s, int height, int width);
+void cal_windows_finish(struct cal_windows *w);
+
+/* Which frame row `row` shows, its latest. */
+struct cal_frame_place cal_windows_place(const struct cal_windows *w, const struct cal_stimulus *s, const struct cal_view *view,
+                                         long presentation, int row);
+
+/* Write image and views of a batch, slices 0 ... views. Local. */
+void cal_windows_show(struct cal_windows *w, const struct cal_stimulus *s, const struct cal_view *view, long presentation,
+                      cal_frame_fn *frame, void *who, float *const *out);
+
+#endif
