@@ -1,11 +1,12 @@
-"""Make one stimulus file (HDF5) out of pictures, IDX files or CIFAR-10.
+"""Make one stimulus file (HDF5) out of pictures, IDX files, CIFAR-10 or videos.
 
 usage: ./run import images SOURCE... OUT.h5 [--side N] [--colour]
        ./run import idx IMAGES LABELS [TEST_IMAGES TEST_LABELS] OUT.h5
        ./run import cifar SOURCE... OUT.h5
+       ./run import video SOURCE... OUT.h5 [--side N] [--rate HZ] [--length N]
 
 The file has images (N x C x H x W, uint8) and, where they are known, labels (N integers, attribute `classes` with their names), and the
-same for a test split as test_images and test_labels. It appears under its name only when it is whole.
+same for a test split as test_images and test_labels. Of videos it has no labels, but lengths: the frames of each sequence. It appears under its name only when it is whole.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import os
 import pickle
 import re
 import struct
+import subprocess
 import sys
 import tarfile
 import zlib
@@ -27,6 +29,9 @@ from PIL import Image, ImageOps
 
 USAGE, INPUT, OUTPUT = 2, 3, 4  # exit codes, docs/design.md
 SIDE = 1024  # pixels, at most, unless --side says otherwise
+VIDEO_SIDE = 32  # pixels, of frames
+VIDEO_RATE = 20  # frames a second
+VIDEO_LENGTH = 512  # frames of a sequence, about
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 CIFAR_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 BROKEN = (OSError, EOFError, ValueError, SyntaxError, zlib.error, struct.error, tarfile.TarError, Image.DecompressionBombError)
@@ -72,7 +77,7 @@ def make(arguments):
 
 def read_arguments(arguments):
     parser = Parser(prog="./run import", description="Make one stimulus file (HDF5) for `stimulus: {kind: file, path: OUT.h5}`.")
-    kinds = parser.add_subparsers(metavar="images|idx|cifar", required=True)
+    kinds = parser.add_subparsers(metavar="images|idx|cifar|video", required=True)
     images = kinds.add_parser("images", help="picture files, folders or tar files of them; folders of pictures become classes")
     images.add_argument("--side", type=int, help=f"cut all to squares of this many pixels ({SIDE}, or less where the pictures are smaller)")
     images.add_argument("--colour", action="store_true", help="keep colours; without it, grey")
@@ -84,13 +89,23 @@ def read_arguments(arguments):
     cifar = kinds.add_parser("cifar", help="CIFAR-10: train/<class>/*.jpg and test/<class>/*.jpg, or the original batches; a folder or a tar file")
     cifar.add_argument("source", nargs="+", metavar="SOURCE")
     cifar.set_defaults(make=import_cifar)
-    for kind in (images, idx, cifar):
+    video = kinds.add_parser("video", help="videos (read by ffmpeg), or folders or tar files of numbered frames: grey frames in order, in sequences")
+    video.add_argument("--side", type=int, default=VIDEO_SIDE, help=f"cut all to squares of this many pixels ({VIDEO_SIDE})")
+    video.add_argument("--rate", type=float, default=VIDEO_RATE, help=f"frames a second that are taken of a video ({VIDEO_RATE}); of a folder, all are")
+    video.add_argument("--length", type=int, default=VIDEO_LENGTH, help=f"frames of a sequence, about: recordings are cut into equal parts ({VIDEO_LENGTH})")
+    video.add_argument("source", nargs="+", metavar="SOURCE")
+    video.set_defaults(make=import_video)
+    for kind in (images, idx, cifar, video):
         kind.add_argument("out", metavar="OUT.h5")
     options = parser.parse_args(arguments)
     if not options.out.endswith(".h5"):
         raise Refused(USAGE, f"the last argument is the file to make, expected a name that ends in .h5, got `{options.out}`")
     if getattr(options, "side", None) is not None and not 1 <= options.side <= 65536:
         raise Refused(USAGE, f"--side is {options.side}, expected 1 to 65536")
+    if getattr(options, "length", 2) < 2:
+        raise Refused(USAGE, f"--length is {options.length}, expected at least 2")
+    if not 0 < getattr(options, "rate", 1) < 1e6:
+        raise Refused(USAGE, f"--rate is {options.rate}, expected a number of frames a second")
     return options
 
 
@@ -157,7 +172,7 @@ def members(source):
                 for name in sorted(names):
                     path = os.path.join(folder, name)
                     yield os.path.relpath(path, source).replace(os.sep, "/"), lambda path=path: attempt(path, read_bytes, path)
-        elif re.search(r"\.(tar|tgz|tar\.\w+)$", source):
+        elif is_archive(source):
             with tarfile.open(source, "r|*") as archive:  # as a stream: seeking in a compressed file is slow
                 for member in archive:
                     if member.isfile():
@@ -168,6 +183,10 @@ def members(source):
             yield os.path.basename(source), lambda: attempt(source, read_bytes, source)
     except BROKEN as error:
         raise unreadable(source, error) from error
+
+
+def is_archive(source):
+    return re.search(r"\.(tar|tgz|tar\.\w+)$", source)
 
 
 def attempt(path, read, *arguments):
@@ -296,6 +315,62 @@ def square(source, name, content, side, colour, exact):
             image = ImageOps.fit(image, (side, side), Image.Resampling.BICUBIC)
         pixels = np.asarray(image)
     return pixels.transpose(2, 0, 1) if colour else pixels[None]
+
+
+# ---- videos ----
+
+
+def import_video(options):
+    splits = {"": [], "test_": []}
+    for source in options.source:
+        for prefix, frames in recordings(source, options):
+            splits[prefix].append(frames)
+
+    def fill(file):
+        for prefix, parts in splits.items():
+            if parts:
+                file.create_dataset(prefix + "images", data=np.concatenate(parts)[:, None])
+                lengths = [len(part) for frames in parts for part in np.array_split(frames, max(1, round(len(frames) / options.length)))]
+                file.create_dataset(prefix + "lengths", data=np.asarray(lengths, dtype=np.int64))
+        return f"{summary(file)}, in {len(file['lengths'])} sequences"
+
+    return write(options.out, fill)
+
+
+def recordings(source, options):
+    """(prefix of its split, frames as F x side x side) of each recording: a video, or the pictures of a folder by their numbers."""
+    if os.path.isfile(source) and not is_picture(source) and not is_archive(source):
+        return [("", decode(source, options))]
+    frames = {}
+    for name, content in members(source):
+        if is_picture(name):
+            frames[name] = square(source, name, content(), options.side, colour=False, exact=False)[0]
+    if not frames:
+        raise Refused(INPUT, f"{source}: no frames there, expected a video, or files that end in {' '.join(ENDINGS)}")
+    folders = {}
+    for picture in classify(source, sorted(frames, key=by_number)):
+        folders.setdefault((picture.split, os.path.dirname(picture.name)), []).append(frames[picture.name])
+    return [(prefix, np.stack(parts)) for (prefix, _), parts in folders.items()]
+
+
+def by_number(name):
+    """frame9 comes before frame10."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def decode(source, options):
+    """The frames of a video, cut and scaled as square() would, by ffmpeg."""
+    side = options.side
+    shape = f"fps={options.rate:g},crop='min(iw,ih)':'min(iw,ih)',scale={side}:{side}:flags=area"
+    words = ["ffmpeg", "-nostdin", "-v", "error", "-i", "file:" + source, "-vf", shape, "-f", "rawvideo", "-pix_fmt", "gray", "-"]
+    try:
+        done = subprocess.run(words, capture_output=True, check=False)
+    except OSError as error:
+        raise Refused(INPUT, f"{source}: ffmpeg, which reads videos, does not start: {reason(error)}; a folder of frames needs none") from error
+    if done.returncode or not done.stdout or len(done.stdout) % side**2:
+        said = done.stderr.decode(errors="replace").split("\n")[0].strip()
+        raise Refused(INPUT, f"{source}: not a video that ffmpeg can read{': ' if said else ''}{said}")
+    return np.frombuffer(done.stdout, np.uint8).reshape(-1, side, side)
 
 
 # ---- IDX ----

@@ -19,9 +19,11 @@ from PIL import Image
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "analysis"))
+sys.path.insert(0, os.path.join(ROOT, "experiments"))
 sys.dont_write_bytecode = True
 import fetch
 import importer
+import record_car_racing
 
 
 class InFolder(unittest.TestCase):
@@ -167,6 +169,126 @@ class Images(InFolder):
         pack("p.tar.gz")
         os.truncate("p.tar.gz", os.path.getsize("p.tar.gz") // 2)
         self.refused(3, "p.tar.gz: cannot read", "images", "p.tar.gz", "x.h5", "--side", "64")
+
+
+class Videos(InFolder):
+    def frames(self, folder, count, first=0):
+        for i in range(count):
+            flat(f"{folder}/frame{i}.png", first + i, width=6, height=4)
+
+    def test_a_folder_of_frames_goes_by_numbers(self):
+        self.frames("v", 25)
+        data = self.made("video", "v", "x.h5", "--side", "4", "--length", "10")
+        self.assertEqual(sorted(data), ["images", "lengths"])
+        self.assertEqual((data["images"].dtype, data["images"].shape), (np.uint8, (25, 1, 4, 4)))
+        self.assertEqual(data["images"][:, 0, 0, 0].tolist(), list(range(25)))
+        self.assertEqual(data["lengths"].tolist(), [13, 12])
+
+    def test_each_folder_is_a_recording_and_there_may_be_splits(self):
+        self.frames("v/train/2", 6, first=20)
+        self.frames("v/train/10", 5, first=100)
+        self.frames("v/test/1", 7, first=50)
+        data = self.made("video", "v", "x.h5", "--side", "4")
+        self.assertEqual(data["images"][:, 0, 0, 0].tolist(), [*range(20, 26), *range(100, 105)])
+        self.assertEqual(data["lengths"].tolist(), [6, 5])
+        self.assertEqual((data["test_images"][:, 0, 0, 0].tolist(), data["test_lengths"].tolist()), (list(range(50, 57)), [7]))
+
+    def test_a_tar_file_and_several_sources(self):
+        self.frames("a", 3)
+        pack("v.tar.gz")
+        self.frames("b", 4, first=10)
+        data = self.made("video", "v.tar.gz", "b", "x.h5", "--side", "2")
+        self.assertEqual((data["images"][:, 0, 0, 0].tolist(), data["lengths"].tolist()), ([0, 1, 2, 10, 11, 12, 13], [3, 4]))
+
+    def ffmpeg(self, script):
+        """A program of that name, and nothing else, to be found."""
+        os.mkdir("bin")
+        with open("bin/ffmpeg", "w") as file:
+            file.write("#!/bin/sh\n" + script)
+        os.chmod("bin/ffmpeg", 0o755)
+        return mock.patch.dict(os.environ, {"PATH": os.path.abspath("bin")})
+
+    def test_ffmpeg_reads_videos(self):
+        with open("drive.mp4", "w"):
+            pass
+        with self.ffmpeg('echo "$@" >words; printf 0123456789abcdefABCD0123456789abcdef'):
+            data = self.made("video", "drive.mp4", "x.h5", "--side", "6", "--rate", "12.5", "--length", "20")
+        self.assertEqual(data["images"].tobytes(), b"0123456789abcdefABCD0123456789abcdef")
+        self.assertEqual((data["images"].shape, data["lengths"].tolist()), ((1, 1, 6, 6), [1]))
+        with open("words") as file:
+            words = file.read()
+        for part in ("-i file:drive.mp4", "fps=12.5,", "scale=6:6", "-f rawvideo -pix_fmt gray -"):
+            self.assertIn(part, words)
+
+    def test_what_cannot_be_read_is_one_line(self):
+        with open("drive.mp4", "w") as file:
+            file.write("no video")
+        with mock.patch.dict(os.environ, {"PATH": os.path.abspath("nowhere")}):
+            self.refused(3, "drive.mp4: ffmpeg, which reads videos, does not start: No such file", "video", "drive.mp4", "x.h5")
+        with self.ffmpeg("echo Invalid data >&2; exit 1"):
+            self.refused(3, "drive.mp4: not a video that ffmpeg can read: Invalid data", "video", "drive.mp4", "x.h5")
+        os.mkdir("empty")
+        self.refused(3, "empty: no frames there", "video", "empty", "x.h5")
+        self.refused(3, "nowhere: cannot read: No such file", "video", "nowhere", "x.h5")
+        self.refused(2, "--length is 1", "video", "empty", "x.h5", "--length", "1")
+        self.refused(2, "--rate is 0", "video", "empty", "x.h5", "--rate", "0")
+
+
+class Car:
+    """Stands for the car of the game: straight on at a speed that is given."""
+
+    class hull:
+        linearVelocity = (0.0, 30.0)
+
+
+class Game:
+    """Stands for Gymnasium's CarRacing: a grey road on green that lies to one side, and a step counter in the picture."""
+
+    def __init__(self, left, steps):
+        self.left, self.steps, self.step_number, self.actions = left, steps, 0, []
+        self.unwrapped, self.car = self, Car
+
+    def view(self):
+        picture = np.zeros((96, 96, 3), np.uint8) + np.uint8([100, 200, 100])
+        picture[:, self.left : self.left + 20] = 105
+        picture[0] = self.step_number % 256
+        return picture
+
+    def reset(self, seed):
+        self.step_number = 0
+        return self.view(), {}
+
+    def step(self, action):
+        self.actions.append(action)
+        self.step_number += 1
+        return self.view(), 0.0, self.step_number >= self.steps, False, {}
+
+    def close(self):
+        pass
+
+
+class Gymnasium(InFolder):
+    def test_without_it_one_line_says_so(self):
+        with mock.patch.dict(sys.modules, gymnasium=None):
+            self.refused(3, "needs Gymnasium, which is not installed", "frames", main=record_car_racing.main)
+
+    def test_what_is_recorded_can_be_imported(self):
+        game = Game(left=60, steps=75)
+        module = mock.Mock(make=lambda *_, **__: game)
+        with mock.patch.dict(sys.modules, gymnasium=module):
+            code, out, _ = self.run_main(record_car_racing.main, "frames", "--episodes", "2", "--frames", "30")
+        self.assertEqual((code, out.count("8 frames")), (0, 2))
+        data = self.made("video", "frames", "x.h5", "--side", "84")
+        self.assertEqual((data["images"].shape, data["lengths"].tolist()), ((16, 1, 84, 84), [8, 8]))
+        self.assertEqual(data["images"][:3, 0, 0, 0].tolist(), [61, 63, 65])  # past the zoom, every second one
+        self.assertTrue(all(steer > 0.3 for steer, _, _ in game.actions))  # the road is on the right
+
+    def test_the_driver_steers_to_the_road_and_slows_down_beside_it(self):
+        ahead, left = Game(left=38, steps=9), Game(left=0, steps=9)
+        self.assertAlmostEqual(record_car_racing.drive(ahead.view(), ahead)[0], 0)
+        steer, gas, brake = record_car_racing.drive(left.view(), left)
+        self.assertTrue(steer < -0.9 and gas == 0 and brake > 0)
+        self.assertGreater(record_car_racing.drive(ahead.view(), ahead)[1], 0)
 
 
 def idx(path, array, magic=None, cut=0):

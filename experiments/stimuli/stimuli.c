@@ -10,9 +10,10 @@
 #include "experiments/stimuli/racing.h"
 #include "experiments/stimuli/recorded.h"
 #include "experiments/stimuli/signs.h"
+#include "experiments/stimuli/video.h"
 
 const struct cal_stimulus_ops *const cal_stimulus_kinds[] = {
-    &cal_dead_leaves_ops, &cal_file_ops, &cal_recorded_ops, &cal_signs_ops, &cal_racing_ops, NULL,
+    &cal_dead_leaves_ops, &cal_file_ops, &cal_recorded_ops, &cal_signs_ops, &cal_racing_ops, &cal_video_ops, NULL,
 };
 
 const struct cal_stimulus_ops *cal_stimulus_kind(const char *name)
