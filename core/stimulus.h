@@ -21,6 +21,9 @@ struct cal_view {
     double noise; /* standard deviation, where the world has noisy views; < 0: the world's own */
 };
 
+/* Pictures cost most. */
+enum cal_spares { CAL_SPARES_NOTHING, CAL_SPARES_MAPS /* all of them at once */, CAL_SPARES_SLICES /* any */ };
+
 struct cal_stimulus_ops {
     const char *kind, *help;
     const struct cal_param *params;
@@ -31,7 +34,7 @@ struct cal_stimulus_ops {
     /* Write batch `presentation` of the view to out[slice] (rows x cols, packed). Local, keeps no memory of earlier calls.
      * May return CAL_EINPUT or CAL_EIO. */
     int (*batch)(struct cal_stimulus *s, const struct cal_view *view, long presentation, float *const *out);
-    bool sparing; /* batch() can do without the pictures, which cost most: out of every map is NULL where nobody wants one */
+    enum cal_spares spares; /* what batch() can do without, where nobody wants it: out of that is NULL */
     void (*close)(struct cal_stimulus *s);
 };
 

@@ -73,13 +73,13 @@ static int own_error(const struct turn *t)
     return t->status ? cal_fail(t->status, "%s", t->message) : CAL_OK;
 }
 
-/* The stimulus of presentation p (counted from the segment's first), with its maps if wanted, or NULL after an error. */
-static const struct cal_rep *stimulus_of(struct turn *t, long p, bool maps)
+/* The stimulus of presentation p (counted from the segment's first), with the slices that are wanted (a bit each), or NULL after an error. */
+static const struct cal_rep *stimulus_of(struct turn *t, long p, unsigned wanted)
 {
     double start = cal_now_s();
     struct cal_view view = cal_graph_view(t->s->graph, t->segment->phase);
     const struct cal_rep *rep = NULL;
-    int err = (maps ? cal_batches_get : cal_batches_get_labels)(t->s->batches, &view, t->segment->first + p, &rep);
+    int err = cal_batches_get_some(t->s->batches, &view, t->segment->first + p, wanted, &rep);
     t->clock[CAL_STIMULUS] += cal_now_s() - start;
     if (err) {
         note(t, err);
@@ -115,13 +115,13 @@ static const struct cal_rep *receive(struct turn *t, struct cal_host *h, int edg
     return part;
 }
 
-/* Does an edge from the stimulus carry a map of it, or a part of one? */
-static bool takes_map(const struct cal_graph *g, const struct cal_edge *x)
+/* The slices that an edge carries, or a part of. */
+static unsigned slices_of(const struct cal_edge *x)
 {
-    bool map = false;
+    unsigned slices = 0;
     for (int i = 0; i < x->spec.n; i++)
-        map = map || g->stimulus->spec.slice[x->slice[i]].c > 0;
-    return map;
+        slices |= 1u << x->slice[i];
+    return slices;
 }
 
 /* What arrives at port i of the host in this step. k counts the messages of an edge; for the stimulus, presentations. NULL: not due. */
@@ -134,7 +134,7 @@ static const struct cal_rep *arrive(struct turn *t, struct cal_host *h, int edge
         return receive(t, h, edge, k, part);
     long first = t->segment->first;
     const struct cal_graph *g = t->s->graph;
-    const struct cal_rep *whole = stimulus_of(t, cal_graph_origin(g, x->to, t->segment->phase, first + k) - first, takes_map(g, x));
+    const struct cal_rep *whole = stimulus_of(t, cal_graph_origin(g, x->to, t->segment->phase, first + k) - first, slices_of(x));
     if (!whole) {
         h->failed = true;
         return NULL;
@@ -201,7 +201,7 @@ static void record(struct turn *t, struct cal_host *h, struct cal_tape *tape, lo
 {
     if (!t->s->graph->record[t->segment->phase][h->region->id] || h->failed)
         return;
-    const struct cal_rep *whole = stimulus_of(t, p, true);
+    const struct cal_rep *whole = stimulus_of(t, p, ~0u);
     double start = cal_now_s();
     if (whole)
         note(t, cal_recorder_append(t->s, h, tape, whole));

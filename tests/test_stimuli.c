@@ -183,7 +183,7 @@ static int counter_batch(struct cal_stimulus *s, const struct cal_view *view, lo
     c->asked++;
     for (int i = 0; out[0] && i < s->batch * 3; i++)
         out[0][i] = (float)presentation;
-    for (int i = 0; i < s->batch; i++)
+    for (int i = 0; out[1] && i < s->batch; i++)
         out[1][i] = (float)view->phase;
     return c->fail ? cal_fail(CAL_EIO, "asked to fail") : CAL_OK;
 }
@@ -230,7 +230,8 @@ static void a_batch_is_made_once_and_stays_among_the_latest(void **state)
     cal_batches_destroy(b);
 }
 
-static void pictures_are_made_when_somebody_looks_at_them(void **state)
+/* Slice 0 is a picture, slice 1 is not. */
+static void slices_are_made_when_somebody_looks_at_them(void **state)
 {
     (void)state;
     struct counter c = {0};
@@ -238,19 +239,26 @@ static void pictures_are_made_when_somebody_looks_at_them(void **state)
     struct cal_stimulus_ops sparing = counter_ops;
     struct cal_view view = view_of(2, CAL_SPLIT_TRAIN, -1);
     const struct cal_rep *rep;
+    s.ops = &sparing;
     s.spec.slice[0].c = s.spec.slice[0].h = 1;
     s.spec.slice[0].w = 3;
-    for (int k = 0; k < 2; k++) {
-        s.ops = k ? &sparing : &counter_ops;
-        sparing.sparing = true;
+    for (int k = CAL_SPARES_NOTHING; k <= CAL_SPARES_SLICES; k++) {
+        sparing.spares = (enum cal_spares)k;
         c = (struct counter){0};
         struct cal_batches *b = cal_batches_create(&s, 1);
-        cal_batches_get_labels(b, &view, 7, &rep);
+        cal_batches_get_some(b, &view, 7, 1u << 1, &rep);
         assert_true(rep->data[0][0] == (k ? 0 : 7) && rep->data[1][4] == 2);
         cal_batches_get(b, &view, 7, &rep);
         assert_true(rep->data[0][0] == 7 && rep->data[1][4] == 2);
-        cal_batches_get_labels(b, &view, 7, &rep); /* they are there already */
+        cal_batches_get_some(b, &view, 7, 1u << 1, &rep); /* they are there already */
         assert_int_equal(c.asked, k ? 2 : 1);
+        cal_batches_get_some(b, &view, 8, 1u << 1, &rep); /* whoever wanted all of 7 will want all of 8 */
+        cal_batches_get(b, &view, 8, &rep);
+        assert_int_equal(c.asked, k ? 3 : 2);
+        cal_batches_destroy(b);
+        b = cal_batches_create(&s, 1);
+        cal_batches_get_some(b, &view, 9, 1u << 0, &rep);
+        assert_true(rep->data[0][0] == 9 && rep->data[1][4] == (k == CAL_SPARES_SLICES ? 0 : 2));
         cal_batches_destroy(b);
     }
 }
@@ -306,7 +314,7 @@ int main(void)
         cmocka_unit_test(noise_has_its_deviation),
         cmocka_unit_test(held_out_batches_ignore_the_phase_but_for_noise),
         cmocka_unit_test(a_batch_is_made_once_and_stays_among_the_latest),
-        cmocka_unit_test(pictures_are_made_when_somebody_looks_at_them),
+        cmocka_unit_test(slices_are_made_when_somebody_looks_at_them),
         cmocka_unit_test(a_failed_batch_is_not_kept),
         cmocka_unit_test(the_hash_sees_every_bit_and_no_padding),
     };

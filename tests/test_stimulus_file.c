@@ -224,7 +224,7 @@ static void labels_do_without_pictures(void **state)
         struct cal_view view = {.phase = 0, .split = CAL_SPLIT_TRAIN, .noise = -1};
         float label[9];
         look(&l, worlds[k], 1, 9);
-        assert_int_equal(cal_batches_get_labels(l.b, &view, 1, &l.rep), CAL_OK);
+        assert_int_equal(cal_batches_get_some(l.b, &view, 1, 1u << cal_rep_find(&l.w.s->spec, "label"), &l.rep), CAL_OK);
         for (int b = 0; b < 9; b++)
             label[b] = *row_of(&l, "label", b);
         get(&l, 0, CAL_SPLIT_TRAIN, 1);

@@ -311,6 +311,6 @@ const struct cal_stimulus_ops cal_file_ops = {
     .params_size = sizeof(struct file_params),
     .open = file_open,
     .batch = file_batch,
-    .sparing = true,
+    .spares = CAL_SPARES_MAPS,
     .close = file_close,
 };

@@ -136,25 +136,31 @@ static void show_bits(const uint8_t *bits, size_t n, float *out)
         out[i] = (float)(bits[i / 8] >> i % 8 & 1);
 }
 
+static void show_truths(struct racing *r, const struct part *part, size_t i, int row, float *const *out)
+{
+    const struct cal_car *car = &part->path[i];
+    size_t b = (size_t)row, pixels = grey_bytes(r->p);
+    if (out[r->road])
+        show_bits(part->road + i * road_bytes(r->p), pixels, out[r->road] + b * pixels);
+    if (out[r->curvature])
+        out[r->curvature][b] = (float)car->curvature;
+    if (out[r->car]) {
+        float *state = out[r->car] + 5 * b;
+        state[0] = (float)car->x;
+        state[1] = (float)car->y;
+        state[2] = (float)cal_track_turn(car->heading);
+        state[3] = (float)car->speed;
+        state[4] = (float)car->offset;
+    }
+}
+
 static int racing_batch(struct cal_stimulus *s, const struct cal_view *view, long presentation, float *const *out)
 {
     struct racing *r = s->state;
-    size_t pixels = grey_bytes(r->p);
-    if (out[0])
-        cal_windows_show(&r->windows, s, view, presentation, frame, r, out);
+    cal_windows_show(&r->windows, s, view, presentation, frame, r, out);
     for (int b = 0; b < s->batch; b++) {
         size_t i = find_frame(r, view->split, cal_windows_place(&r->windows, s, view, presentation, b));
-        const struct cal_car *car = &r->part[view->split].path[i];
-        const uint8_t *bits = r->part[view->split].road + i * road_bytes(r->p);
-        float *row = out[r->car] + 5 * (size_t)b;
-        if (out[r->road])
-            show_bits(bits, pixels, out[r->road] + (size_t)b * pixels);
-        out[r->curvature][b] = (float)car->curvature;
-        row[0] = (float)car->x;
-        row[1] = (float)car->y;
-        row[2] = (float)cal_track_turn(car->heading);
-        row[3] = (float)car->speed;
-        row[4] = (float)car->offset;
+        show_truths(r, &r->part[view->split], i, b, out);
     }
     return CAL_OK;
 }
@@ -183,6 +189,6 @@ const struct cal_stimulus_ops cal_racing_ops = {
     .params_size = sizeof(struct racing_params),
     .open = racing_open,
     .batch = racing_batch,
-    .sparing = true,
+    .spares = CAL_SPARES_SLICES,
     .close = racing_close,
 };

@@ -91,6 +91,6 @@ const struct cal_stimulus_ops cal_signs_ops = {
     .params_size = sizeof(struct signs_params),
     .open = signs_open,
     .batch = signs_batch,
-    .sparing = true,
+    .spares = CAL_SPARES_MAPS,
     .close = signs_close,
 };

@@ -63,7 +63,8 @@ struct entry {
     struct cal_view view;
     float *values; /* [own] all slices, each at a multiple of CAL_ALIGN */
     struct cal_rep rep;
-    bool filled, maps; /* holds a batch; with its pictures */
+    bool filled;   /* holds a batch */
+    unsigned have; /* these slices of it */
 };
 
 struct cal_batches {
@@ -122,11 +123,24 @@ static bool same(const struct cal_view *a, const struct cal_view *b)
     return a->phase == b->phase && a->split == b->split && a->noise == b->noise;
 }
 
-static int fill(struct cal_batches *b, struct entry *e, const struct cal_view *view, long presentation, bool maps)
+#define ALL_SLICES (~0u)
+
+/* What batch() makes for those who want these slices. */
+static unsigned makes(const struct cal_stimulus *s, unsigned wanted)
+{
+    unsigned maps = 0;
+    for (int i = 0; i < s->spec.n; i++)
+        maps |= s->spec.slice[i].c ? 1u << i : 0;
+    if (s->ops->spares == CAL_SPARES_SLICES)
+        return wanted;
+    return s->ops->spares == CAL_SPARES_NOTHING || wanted & maps ? ALL_SLICES : ALL_SLICES & ~maps;
+}
+
+static int fill(struct cal_batches *b, struct entry *e, const struct cal_view *view, long presentation, unsigned slices)
 {
     float *out[CAL_SLICES_MAX], *at = e->values;
     for (int i = 0; i < b->s->spec.n; i++) {
-        out[i] = maps || !b->s->spec.slice[i].c ? at : NULL;
+        out[i] = slices >> i & 1 ? at : NULL;
         at += slice_floats(&b->s->spec, i);
     }
     e->filled = false;
@@ -134,7 +148,7 @@ static int fill(struct cal_batches *b, struct entry *e, const struct cal_view *v
     e->rep.presentation = presentation;
     int err = b->s->ops->batch(b->s, view, presentation, out);
     e->filled = !err;
-    e->maps = maps;
+    e->have = slices;
     return err;
 }
 
@@ -144,16 +158,18 @@ static long worth(const struct entry *e, const struct cal_view *view)
     return !e->filled ? -2 : same(&e->view, view) ? e->rep.presentation : -1;
 }
 
-static int get(struct cal_batches *b, const struct cal_view *view, long presentation, bool maps, const struct cal_rep **rep)
+/* A batch that takes the place of an earlier one of the view is made with what was wanted of that, so that two who want different slices do
+ * not have every batch made twice. */
+int cal_batches_get_some(struct cal_batches *b, const struct cal_view *view, long presentation, unsigned wanted, const struct cal_rep **rep)
 {
     struct entry *place = b->entries;
-    maps = maps || !b->s->ops->sparing;
     for (int i = 0; i < b->depth && worth(place, view) != presentation; i++)
         if (worth(&b->entries[i], view) == presentation || worth(&b->entries[i], view) < worth(place, view))
             place = &b->entries[i];
     int err = CAL_OK;
-    if (worth(place, view) != presentation || (maps && !place->maps))
-        err = fill(b, place, view, presentation, maps);
+    unsigned slices = makes(b->s, wanted), had = worth(place, view) >= 0 ? place->have : 0;
+    if (worth(place, view) != presentation || slices & ~had)
+        err = fill(b, place, view, presentation, slices | had);
     if (!err)
         *rep = &place->rep;
     return err;
@@ -161,12 +177,7 @@ static int get(struct cal_batches *b, const struct cal_view *view, long presenta
 
 int cal_batches_get(struct cal_batches *b, const struct cal_view *view, long presentation, const struct cal_rep **rep)
 {
-    return get(b, view, presentation, true, rep);
-}
-
-int cal_batches_get_labels(struct cal_batches *b, const struct cal_view *view, long presentation, const struct cal_rep **rep)
-{
-    return get(b, view, presentation, false, rep);
+    return cal_batches_get_some(b, view, presentation, ALL_SLICES, rep);
 }
 
 /* FNV-1a (Fowler, Noll, Vo) on words of 64 bits, two floats each, the last one of a slice filled with zeros. A multiplication carries

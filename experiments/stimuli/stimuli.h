@@ -18,8 +18,9 @@ struct cal_batches *cal_batches_create(struct cal_stimulus *s, int depth);
 void cal_batches_destroy(struct cal_batches *b);
 /* Batch `presentation` of the view. [borrow] *rep until one `depth` later, or another view's, has been asked for. Errors: as ops->batch. */
 int cal_batches_get(struct cal_batches *b, const struct cal_view *view, long presentation, const struct cal_rep **rep);
-/* The same for those who look at no map of it, such as a stage that gets the labels only: the pictures may be missing. */
-int cal_batches_get_labels(struct cal_batches *b, const struct cal_view *view, long presentation, const struct cal_rep **rep);
+/* The same for those who look at some of the slices only, those whose bits (1u << slice) are in `wanted`: the others may be missing. */
+int cal_batches_get_some(struct cal_batches *b, const struct cal_view *view, long presentation, unsigned wanted,
+                         const struct cal_rep **rep);
 /* FNV-1a over all slices of a batch: what recorded runs are checked against. */
 uint64_t cal_rep_hash(const struct cal_rep *rep, uint64_t before);
 

@@ -175,8 +175,7 @@ static int video_batch(struct cal_stimulus *s, const struct cal_view *view, long
     struct video *v = s->state;
     if (!v->part[view->split].sequences)
         return cal_fail(CAL_EUSAGE, "stimulus video: %s has a single sequence, none to hold out", p->path);
-    if (out[0])
-        cal_windows_show(&v->windows, s, view, presentation, frame, v, out);
+    cal_windows_show(&v->windows, s, view, presentation, frame, v, out);
     return CAL_OK;
 }
 
@@ -201,6 +200,6 @@ const struct cal_stimulus_ops cal_video_ops = {
     .params_size = sizeof(struct video_params),
     .open = video_open,
     .batch = video_batch,
-    .sparing = true,
+    .spares = CAL_SPARES_SLICES,
     .close = video_close,
 };

@@ -1,7 +1,7 @@
 /* experiments/stimuli/windows.c - see windows.h. */
 #include "experiments/stimuli/windows.h"
 
-#include <string.h>
+#include <stdbool.h>
 
 #include "core/err.h"
 #include "core/mem.h"
@@ -96,10 +96,12 @@ static void show_frame(const struct cal_windows *w, const uint8_t *restrict from
         image[i] = (float)from[i] * scale + shift;
 }
 
-static void add_noise(const float *restrict image, const float *restrict noise, float sd, size_t n, float *restrict view)
+static void show_noisy(const struct cal_windows *w, const uint8_t *restrict from, const float *restrict noise, float sd, size_t n,
+                       float *restrict view)
 {
+    float scale = 1 / w->sd, shift = -w->mean / w->sd;
     for (size_t i = 0; i < n; i++)
-        view[i] = image[i] + sd * noise[i];
+        view[i] = (float)from[i] * scale + shift + sd * noise[i];
 }
 
 void cal_windows_show(struct cal_windows *w, const struct cal_stimulus *s, const struct cal_view *view, long presentation,
@@ -108,19 +110,23 @@ void cal_windows_show(struct cal_windows *w, const struct cal_stimulus *s, const
     size_t n = pixels_of(s), batch = (size_t)s->batch, stack = (size_t)w->p->stack, views = (size_t)w->p->views;
     float sd = (float)(view->noise < 0 ? w->p->noise : view->noise);
     const float *noise[CAL_STACK_MAX] = {NULL};
-    for (size_t c = 0; c < stack && sd != 0; c++)
+    bool noisy = false;
+    for (size_t v = 1; v <= views; v++)
+        noisy = noisy || (out[v] && sd != 0);
+    for (size_t c = 0; c < stack && noisy; c++)
         noise[c] = noise_of(w, s, view, presentation, (long)(stack - 1 - c));
     for (size_t b = 0; b < batch; b++) {
         struct cal_frame_place latest = cal_windows_place(w, s, view, presentation, (int)b);
         for (size_t c = 0; c < stack; c++) {
             struct cal_frame_place place = {latest.sequence, latest.frame - (long)(stack - 1 - c)};
-            float *image = out[0] + (b * stack + c) * n;
-            show_frame(w, frame(who, view->split, place), n, image);
-            for (size_t v = 0; v < views; v++)
-                if (sd != 0)
-                    add_noise(image, noise[c] + (v * batch + b) * n, sd, n, out[1 + v] + (b * stack + c) * n);
-                else
-                    memcpy(out[1 + v] + (b * stack + c) * n, image, n * sizeof *image);
+            const uint8_t *from = frame(who, view->split, place);
+            for (size_t v = 0; v <= views; v++) {
+                float *to = out[v] ? out[v] + (b * stack + c) * n : NULL;
+                if (to && v && noisy)
+                    show_noisy(w, from, noise[c] + ((v - 1) * batch + b) * n, sd, n, to);
+                else if (to)
+                    show_frame(w, from, n, to);
+            }
         }
     }
 }

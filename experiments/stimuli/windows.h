@@ -58,7 +58,7 @@ void cal_windows_finish(struct cal_windows *w);
 struct cal_frame_place cal_windows_place(const struct cal_windows *w, const struct cal_stimulus *s, const struct cal_view *view,
                                          long presentation, int row);
 
-/* Write image and views of a batch, slices 0 ... views. Local. */
+/* Write image and views of a batch, slices 0 ... views, those that are not NULL. Local. */
 void cal_windows_show(struct cal_windows *w, const struct cal_stimulus *s, const struct cal_view *view, long presentation,
                       cal_frame_fn *frame, void *who, float *const *out);
 
