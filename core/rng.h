@@ -25,6 +25,7 @@ enum cal_stream {
     CAL_STREAM_RELEASE,      /* synapses that pass a sample on; owner: the same */
     CAL_STREAM_DROPOUT,      /* inputs that a network does without */
     CAL_STREAM_PERTURBATION, /* of the weights of a readout */
+    CAL_STREAM_FLUCTUATION,  /* of log weights of populations; owner: as of structure */
 };
 
 #define CAL_OWNER_SHARED 0xffffffu /* not a region: the same for all */

@@ -167,15 +167,21 @@ static void test_gradient_of_stages(void **state)
 static void test_gradient_of_perceptron(void **state)
 {
     (void)state;
-    check_gradient("experiment: perceptron\n"
-                   "seed: 3\n"
-                   "batch: 8\n"
-                   "stimulus: {kind: traffic-signs, size: 16, samples: 40, held_out: 24}\n"
-                   "regions: {net: {kind: perceptron, hidden: 30, classes: 20, channels: on-off}}\n"
-                   "projections:\n"
-                   "  sight: {from: stimulus, to: net}\n"
-                   "  labels: {from: stimulus, to: net, role: context, take: [label]}\n"
-                   "phases: {learn: {steps: 4, learn: all}}\n");
+    for (int contrast = 0; contrast < 4; contrast += 3) {
+        char text[512];
+        snprintf(text, sizeof text,
+                 "experiment: perceptron\n"
+                 "seed: 3\n"
+                 "batch: 8\n"
+                 "stimulus: {kind: traffic-signs, size: 16, samples: 40, held_out: 24}\n"
+                 "regions: {net: {kind: perceptron, hidden: 30, classes: 20, channels: on-off, contrast: %d}}\n"
+                 "projections:\n"
+                 "  sight: {from: stimulus, to: net}\n"
+                 "  labels: {from: stimulus, to: net, role: context, take: [label]}\n"
+                 "phases: {learn: {steps: 4, learn: all}}\n",
+                 contrast);
+        check_gradient(text);
+    }
 }
 
 /* What is shown is the world's own batch, whichever way round, and a picture does not depend on those beside it. */
@@ -266,7 +272,7 @@ static const char sparse[] = "experiment: sparse\n"
                              "stimulus: {kind: traffic-signs, size: 16, samples: 40, held_out: 24}\n"
                              "regions:\n"
                              "  readout: {kind: readout, classes: 20}\n"
-                             "  P: {kind: populations, count: 2, populations: 3, units: 4, window: 6}\n"
+                             "  P: {kind: populations, count: 2, populations: 3, units: 4, window: 6, contrast: %g}\n"
                              "projections:\n"
                              "  sight:  {from: stimulus, to: P.*}\n"
                              "  up:     {from: P.*, to: readout}\n"
@@ -288,6 +294,7 @@ static double response(const struct cal_graph *g, const float *shown, bool smoot
             for (long s = k->row_start[i]; s < k->row_start[i + 1]; s++) {
                 bool off = k->channel[s] >= k->inputs;
                 double x = (double)shown[k->channel[s] - (off ? k->inputs : 0)];
+                cal_sight_respond_twin((float)p->contrast, 1, &x);
                 u += exp((double)k->log_w[s]) * (off ? 1 - x : x);
             }
             double z = p->slope * ((u - (double)k->mu[i]) / (double)k->sd[i] - p->threshold);
@@ -300,14 +307,15 @@ static double response(const struct cal_graph *g, const float *shown, bool smoot
 }
 
 /* Exact and smooth, over two regions that share the units. */
-static void test_populations(void **state)
+static void check_populations(double contrast)
 {
-    (void)state;
     enum { SEEN = 3 * 16 * 16 };
+    char text[768];
     float *picture, *label, logits[20], weight[20], g[SEEN];
     struct cal_still *s;
     size_t n = 1;
-    write_run(sparse);
+    snprintf(text, sizeof text, sparse, contrast);
+    write_run(text);
     if (cal_still_open(dir, &s) || cal_still_pictures(s, &n, &picture, &label))
         fail_msg("%s", cal_err_message());
     assert_true(s->threshold);
@@ -345,6 +353,13 @@ static void test_populations(void **state)
     cal_free(label);
     cal_free(picture);
     cal_still_close(s);
+}
+
+static void test_populations(void **state)
+{
+    (void)state;
+    check_populations(0);
+    check_populations(2.5);
 }
 
 /* ---- what cannot be attacked ---- */

@@ -193,15 +193,51 @@ static void release_keeps_the_mean_and_is_keyed_by_the_presentation(void **state
     pair_destroy(&again);
 }
 
+/* ---- chance ---- */
+
+/* With nothing learnt, log weights come to be normal with the deviation asked for; the next step is not the same, the same step is. */
+static void fluctuation_is_of_the_size_asked_for(void **state)
+{
+    (void)state;
+    struct pair w, again;
+    const char *text = "{populations: 40, units: 5, window: 6, rate: 0, scaling: none, fluctuation: 0.5, restoring: 0.2}";
+    start(&w, 1, text);
+    start(&again, 1, text);
+    const struct cal_populations *k = populations_of(&w, 0), *k_again = populations_of(&again, 0);
+    size_t n = k->synapses;
+    for (long t = 0; t < 30; t++) {
+        assert_int_equal(pair_train(&w, t), CAL_OK);
+        assert_int_equal(pair_train(&again, t), CAL_OK);
+    }
+    assert_memory_equal(k->log_w, k_again->log_w, n * sizeof *k->log_w);
+    double mean = 0, square = 0, fourth = 0, changed = 0, before = (double)k->log_w[0];
+    for (size_t i = 0; i < n; i++) {
+        double x = (double)k->log_w[i];
+        mean += x / (double)n;
+        square += x * x / (double)n;
+        fourth += x * x * x * x / (double)n;
+    }
+    assert_true(fabs(mean) < 4 * 0.5 / sqrt((double)n));
+    assert_true(fabs(sqrt(square) / 0.5 - 1) < 4 / sqrt(2 * (double)n));
+    assert_true(fabs(fourth / (square * square) - 3) < 4 * sqrt(24 / (double)n));
+    assert_int_equal(pair_train(&w, 30), CAL_OK);
+    assert_int_equal(pair_train(&again, 31), CAL_OK);
+    for (size_t i = 0; i < n; i++)
+        changed += k->log_w[i] != k_again->log_w[i];
+    assert_true(changed > 0.99 * (double)n && (double)k->log_w[0] != before);
+    pair_destroy(&w);
+    pair_destroy(&again);
+}
+
 /* ---- several regions ---- */
 
 /* Six populations in one, two and three regions: the same bits. */
 static void regions_share_populations(void **state)
 {
     (void)state;
-    const char *const parameters[] = {"{populations: 6, units: 5, window: 6, release: 0.7}",
-                                      "{populations: 3, units: 5, window: 6, release: 0.7}",
-                                      "{populations: 2, units: 5, window: 6, release: 0.7}"};
+    const char *const parameters[] = {"{populations: 6, units: 5, window: 6, release: 0.7, fluctuation: 0.2}",
+                                      "{populations: 3, units: 5, window: 6, release: 0.7, fluctuation: 0.2}",
+                                      "{populations: 2, units: 5, window: 6, release: 0.7, fluctuation: 0.2}"};
     struct pair w[3];
     for (int i = 0; i < 3; i++) {
         start(&w[i], i + 1, parameters[i]);
@@ -293,6 +329,7 @@ int main(void)
         cmocka_unit_test(frozen_weights_stay_and_the_rest_learns),
         cmocka_unit_test(looking_changes_nothing),
         cmocka_unit_test(release_keeps_the_mean_and_is_keyed_by_the_presentation),
+        cmocka_unit_test(fluctuation_is_of_the_size_asked_for),
         cmocka_unit_test(regions_share_populations),
         cmocka_unit_test(bad_parameters_are_told),
         cmocka_unit_test(bad_ports_are_told),

@@ -1,6 +1,8 @@
 /* regions/layers/sight.c - see sight.h. */
 #include "regions/layers/sight.h"
 
+#include <math.h>
+
 #include "core/err.h"
 
 const char *const cal_channel_names[] = {[CAL_ON] = "on", [CAL_ON_OFF] = "on-off", NULL};
@@ -10,6 +12,21 @@ int cal_sight_slice(const struct cal_rep_spec *spec)
 {
     int i = cal_rep_find(spec, "image");
     return i >= 0 ? i : cal_rep_find(spec, "map");
+}
+
+void cal_sight_respond_twin(float contrast, size_t n, double *x)
+{
+    double g = (double)contrast;
+    for (size_t i = 0; g > 0 && i < n; i++)
+        x[i] = 0.5 * (1 + tanh(g * (x[i] - 0.5) / 2) / tanh(g / 4));
+}
+
+float cal_sight_slope(float contrast, float r)
+{
+    if (contrast <= 0)
+        return 1;
+    float most = tanhf(contrast / 4), t = most * (2 * r - 1);
+    return contrast / (4 * most) * (1 - t * t);
 }
 
 const struct cal_slice *cal_sight_check(const struct cal_region *r)

@@ -15,6 +15,7 @@ static const struct cal_param params[] = {
     {"hidden", CAL_INT, AT(hidden), "1", "200", 1, 65536, .help = "hidden units"},
     {"classes", CAL_INT, AT(classes), "1", "10", 2, 65536, .help = "labels are 0 to one less"},
     {"channels", CAL_CHOICE, AT(channels), .value = "on", .choices = cal_channel_names, .help = CAL_CHANNELS_HELP},
+    {"contrast", CAL_FLOAT, AT(contrast), "1", "0", 0, CAL_CONTRAST_MOST, .help = CAL_CONTRAST_HELP},
     {"nonnegative", CAL_BOOL, AT(nonnegative), .value = "false",
      .help = "weights, not biases, are kept at 0 or above: what would pass it stays there"},
     {"release", CAL_FLOAT, AT(release), "1", "1", 0.01, 1,
@@ -49,6 +50,7 @@ static int declare(struct cal_region *r)
     k->inputs = seen->cols;
     cal_mlp_declare(&k->net, cal_sight_channels(p->channels, seen->cols), (int)p->hidden, (int)p->classes, r->batch, &r->layout, &k->optim);
     cal_layout_f32(&r->layout, CAL_SCRATCH, "label", &k->label, (size_t[]){(size_t)r->batch, 0});
+    cal_layout_f32(&r->layout, CAL_SCRATCH, "seen", &k->seen, (size_t[]){(size_t)seen->cols, 0});
     cal_layout_f32(&r->layout, CAL_SCRATCH, "logits.d", &k->g_logits, (size_t[]){(size_t)r->batch, (size_t)p->classes, 0});
     return CAL_OK;
 }
@@ -83,9 +85,10 @@ static void look(const struct cal_perceptron *k, const struct cal_step *s, const
     if (passes < 1)
         cal_rng_uniform_fill(&rng, 0, x, (size_t)k->base.batch * n);
     for (size_t b = 0; b < (size_t)k->base.batch; b++, x += n) {
-        const float *seen = sight->data[slice] + b * (size_t)sight->ld[slice];
+        memcpy(k->seen, sight->data[slice] + b * (size_t)sight->ld[slice], d * sizeof *k->seen);
+        cal_sight_respond((float)p->contrast, d, k->seen);
         for (size_t j = 0; j < n; j++) {
-            float value = j < d ? seen[j] : 1 - seen[j - d];
+            float value = j < d ? k->seen[j] : 1 - k->seen[j - d];
             x[j] = passes == 1 ? value : x[j] < passes ? value / passes : 0;
         }
     }

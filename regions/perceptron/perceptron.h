@@ -13,6 +13,7 @@
 struct cal_perceptron_params {
     long hidden, classes;
     int channels; /* enum cal_channels */
+    double contrast;
     bool nonnegative;
     double release;
     struct cal_optim_params optimiser;
@@ -24,6 +25,7 @@ struct cal_perceptron {
     struct cal_optim optim;
     int inputs;      /* values of the picture; D of the net are its channels */
     float *label;    /* (B) scratch */
+    float *seen;     /* (D) scratch: the response to a picture */
     float *g_logits; /* (B,C) scratch */
 };
 

@@ -14,6 +14,7 @@ static void back(const struct cal_probe_pass *p, float *const *g_drive)
     const struct cal_perceptron_tape *t = p->tape;
     const struct cal_mlp *net = &k->net;
     const struct cal_rep_spec *spec = p->drive[0]->spec;
+    float contrast = (float)((const struct cal_perceptron_params *)k->base.params)->contrast;
     size_t batch = (size_t)k->base.batch, inputs = (size_t)k->inputs, channels = (size_t)net->inputs, units = batch * (size_t)net->hidden;
     float *g_hidden = cal_alloc(units * sizeof *g_hidden), *g_x = cal_alloc(batch * channels * sizeof *g_x);
     memcpy(g_hidden, p->g_out[0], units * sizeof *g_hidden);
@@ -27,7 +28,8 @@ static void back(const struct cal_probe_pass *p, float *const *g_drive)
     float *g_seen = g_drive[0] + cal_probe_offset(spec, cal_sight_slice(spec));
     for (size_t b = 0; b < batch; b++)
         for (size_t j = 0; j < inputs; j++) /* channel D + j is 1 less value j */
-            g_seen[b * inputs + j] = g_x[b * channels + j] - (channels > inputs ? g_x[b * channels + inputs + j] : 0);
+            g_seen[b * inputs + j] = (g_x[b * channels + j] - (channels > inputs ? g_x[b * channels + inputs + j] : 0)) *
+                                     cal_sight_slope(contrast, t->net.x[b * channels + j]);
     cal_free(g_x);
     cal_free(g_hidden);
 }

@@ -27,6 +27,7 @@ static const struct cal_param params[] = {
      .help = "side of the square that a population sees, drawn by the seed; 0: the whole picture"},
     {"margin", CAL_INT, AT(margin), "px", "2", 0, 1024, .help = "windows keep so far from the edge of the picture"},
     {"channels", CAL_CHOICE, AT(channels), .value = "on-off", .choices = cal_channel_names, .help = CAL_CHANNELS_HELP},
+    {"contrast", CAL_FLOAT, AT(contrast), "1", "0", 0, CAL_CONTRAST_MOST, .help = CAL_CONTRAST_HELP},
     {"scaling", CAL_CHOICE, AT(scaling), .value = "geo", .choices = scalings,
      .help = "synaptic scaling after each step: weights of a unit are divided by their geometric mean, by their sum, or not"},
     {"release", CAL_FLOAT, AT(release), "1", "1", 0.01, 1,
@@ -39,6 +40,10 @@ static const struct cal_param params[] = {
     {"slope", CAL_FLOAT, AT(slope), "1/sd", "3", 1e-3, 1e3, .help = "of the activity above the threshold"},
     {"homeostasis", CAL_FLOAT, AT(homeostasis), "1", "0.05", 0, 1,
      .help = "share by which a unit's mean and standard deviation move to those of a batch; the first batches are averaged"},
+    {"fluctuation", CAL_FLOAT, AT(fluctuation), "1", "0", 0, 10,
+     .help = "standard deviation to which log weights would come by chance alone, learning or not; 0: chance has no part"},
+    {"restoring", CAL_FLOAT, AT(restoring), "1", "0.01", 0, 1,
+     .help = "with fluctuation: share of the way to 0 that log weights go back in a step of learning"},
     {0},
 };
 
@@ -198,6 +203,7 @@ static void look(const struct cal_populations *k, const struct cal_rep *sight, f
     int slice = cal_sight_slice(sight->spec), batch = k->base.batch;
     size_t pitch = (size_t)k->pitch, off = (size_t)k->inputs * pitch;
     cal_transpose(batch, k->inputs, sight->data[slice], sight->ld[slice], a, k->pitch);
+    cal_sight_respond((float)((const struct cal_populations_params *)k->base.params)->contrast, off, a); /* of 0 it is 0 */
     for (size_t j = 0; k->channels > k->inputs && j < off; j += pitch)
         for (int b = 0; b < batch; b++)
             a[off + j + (size_t)b] = 1 - a[j + (size_t)b];
@@ -277,6 +283,21 @@ static int listen(struct cal_populations *k, const struct cal_rep *label, const 
     return CAL_OK;
 }
 
+/* What happens to synapses of itself: log w goes a share of the way back to 0 and is shaken, so that chance alone would make it normal. */
+static void fluctuate(struct cal_populations *k, const struct cal_step *s)
+{
+    const struct cal_populations_params *p = k->base.params;
+    float stays = (float)(1 - p->restoring), shaken = (float)(p->fluctuation * sqrt(1 - (1 - p->restoring) * (1 - p->restoring)));
+    for (long g = 0; g < p->populations; g++) {
+        size_t first = (size_t)g * k->reach;
+        struct cal_rng rng = cal_rng_key(k->base.seed, CAL_STREAM_FLUCTUATION, (uint32_t)(k->first + g * p->units), (uint32_t)s->phase,
+                                         (uint64_t)s->presentation);
+        cal_rng_normal_fill(&rng, 0, k->change + first, k->reach);
+        for (size_t i = first; i < first + k->reach; i++)
+            k->log_w[i] = stays * k->log_w[i] + shaken * k->change[i];
+    }
+}
+
 static int learn(struct cal_region *r, const struct cal_step *s, const struct cal_rep *const *context, void *tape, double *metric)
 {
     struct cal_populations *k = (struct cal_populations *)r;
@@ -293,7 +314,9 @@ static int learn(struct cal_region *r, const struct cal_step *s, const struct ca
     float rate = (float)(p->rate * fall), top_rate = (float)(p->top_rate * fall);
     for (size_t i = 0; rate > 0 && i < k->synapses; i++)
         k->log_w[i] += within(rate * k->change[i], -LOG_STEP, LOG_STEP);
-    for (int i = 0; rate > 0 && i < k->units; i++)
+    if (p->fluctuation > 0)
+        fluctuate(k, s);
+    for (int i = 0; (rate > 0 || p->fluctuation > 0) && i < k->units; i++)
         scale(k, i);
     for (size_t i = 0; i < (size_t)k->units * (size_t)k->classes; i++)
         k->top[i] *= expf(within(top_rate * k->top_change[i], -TOP_STEP, TOP_STEP));

@@ -29,11 +29,13 @@ struct cal_populations_params {
     long window;      /* px, side of an arbor; 0: the whole picture */
     long margin;      /* px between a window and the picture's edge */
     int channels;     /* enum cal_channels */
+    double contrast;  /* of the response to a value */
     int scaling;      /* enum cal_scaling */
     double release;   /* probability that a contact passes a sample on while learning */
     double rate, top_rate, last;
     double feedback, threshold, slope;
     double homeostasis;
+    double fluctuation, restoring; /* of log weights, by chance */
 };
 
 /* Compressed rows: the synapses of unit i are row_start[i] ... row_start[i + 1] - 1, by channel. Channel j < D is value j of the picture,

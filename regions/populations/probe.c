@@ -44,7 +44,9 @@ static void back_units(const struct cal_populations *k, const struct cal_probe_p
 static void back(const struct cal_probe_pass *p, float *const *g_drive)
 {
     const struct cal_populations *k = (const struct cal_populations *)p->region;
+    const struct cal_populations_tape *t = p->tape;
     const struct cal_rep_spec *spec = p->drive[0]->spec;
+    float contrast = (float)((const struct cal_populations_params *)k->base.params)->contrast;
     size_t pitch = (size_t)k->pitch, batch = (size_t)k->base.batch, inputs = (size_t)k->inputs;
     float *g_a = cal_alloc((size_t)k->channels * pitch * sizeof *g_a), *g_u = cal_alloc(batch * sizeof *g_u);
     back_units(k, p, g_a, g_u);
@@ -53,7 +55,8 @@ static void back(const struct cal_probe_pass *p, float *const *g_drive)
     for (size_t b = 0; b < batch; b++)
         for (size_t j = 0; j < inputs; j++) {
             bool off = (size_t)k->channels > inputs; /* channel D + j is 1 less value j */
-            g_seen[b * inputs + j] = g_a[j * pitch + b] - (off ? g_a[(inputs + j) * pitch + b] : 0);
+            g_seen[b * inputs + j] =
+                (g_a[j * pitch + b] - (off ? g_a[(inputs + j) * pitch + b] : 0)) * cal_sight_slope(contrast, t->input[j * pitch + b]);
         }
     cal_free(g_u);
     cal_free(g_a);
