@@ -7,6 +7,9 @@
  *     u_i = sum_j w_ij a_j          z_i = slope ((u_i - mu_i) / sd_i - threshold)          h_i = phi(z_i) = tanh(max(z_i, 0) / 2)
  *     h+_i = phi(z_i + feedback sum_c L_ic y_c)          h-_i = phi(z_i + feedback sum_c L_ic p_c)
  *
+ * Synapses may also change of themselves, log w = (1 - restoring) log w + noise: with nothing learnt, log weights come to be normal, with the
+ * standard deviation `fluctuation` (Yasumatsu et al. 2008, "Principles of long-term dynamics of dendritic spines").
+ *
  * Drive: a picture of values from 0 to 1. Contexts: the answer p of the region that all this drives (regions/readout), in the same step, and
  * the labels y of the stimulus. Sends h; logs the mean of |h+ - h-| as its loss, though nothing descends it.
  *
