@@ -226,11 +226,12 @@ static void file_close(struct cal_stimulus *s)
 static int file_open(struct cal_stimulus *s)
 {
     const struct file_params *p = s->params;
-    if (p->patch && (p->images.pad || p->images.crop || p->images.flip || p->shots))
+    if (p->patch && (p->images.pad || p->images.crop || p->images.flip || p->images.optics > 0 || p->shots))
         return cal_fail(CAL_EUSAGE, "stimulus file: %s for whole images, expected none with patches",
-                        p->images.pad ? "pad is"
-                        : p->shots    ? "shots are"
-                                      : "crop and flip are");
+                        p->images.pad          ? "pad is"
+                        : p->shots             ? "shots are"
+                        : p->images.optics > 0 ? "optics are"
+                                               : "crop and flip are");
     struct cal_h5 *f;
     int err = cal_h5_open(p->path, false, &f);
     if (err)
@@ -292,6 +293,8 @@ static const struct cal_param params[] = {
      "whole images of the training split are shifted at random by so much at most, both ways, over black; boxes follow"},
     {"flip", CAL_BOOL, AT(images.flip), NULL, "false", 0, 0, NULL, NULL,
      "half of the whole images of the training split, at random, are mirrored left to right; boxes follow"},
+    {"optics", CAL_FLOAT, AT(images.optics), "px", "0", 0, 100, NULL, NULL,
+     "whole images are blurred, as by an eye, with a Gaussian of this standard deviation; 0: not"},
     {"blur", CAL_BOOL, AT(blur), NULL, "true", 0, 0, NULL, NULL, "patches: 3 x 3 blur before cutting"},
     {"grey", CAL_BOOL, AT(grey), NULL, "true", 0, 0, NULL, NULL, "patches: turn colour into grey"},
     {"min_sd", CAL_FLOAT, AT(min_sd), "pixel value", "0.01", 1e-6, 1, NULL, NULL,

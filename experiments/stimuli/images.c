@@ -51,6 +51,7 @@ int cal_images_init(struct cal_images *m, const struct cal_images_params *p, con
     m->sd = cal_alloc(channels * sizeof *m->sd);
     for (size_t c = 0; c < channels; c++)
         m->sd[c] = 1;
+    cal_optics_init(&m->optics, p->optics, (train->h > train->w ? train->h : train->w) + 2 * (int)p->pad);
     return p->standardise ? measure(m) : CAL_OK;
 }
 
@@ -58,6 +59,7 @@ void cal_images_finish(struct cal_images *m)
 {
     cal_free(m->mean);
     cal_free(m->sd);
+    cal_optics_finish(&m->optics);
     *m = (struct cal_images){.mean = NULL};
 }
 
@@ -116,7 +118,7 @@ static void show_image(const struct cal_images *m, const struct cal_pictures *p,
     int left = pad + g->right, top = pad + g->down;
     int first = left > 0 ? left : 0, end = left + p->w < width ? left + p->w : width;
     for (int c = 0; c < p->c; c++) {
-        float mean = m->mean[c], sd = m->sd[c], black = -mean / sd;
+        float mean = m->mean[c], sd = m->sd[c], black = -mean / sd, *start = out;
         size_t plane = ((size_t)image * (size_t)p->c + (size_t)c) * (size_t)p->h;
         for (int y = 0; y < height; y++, out += width) {
             bool inside = y >= top && y < top + p->h;
@@ -131,6 +133,7 @@ static void show_image(const struct cal_images *m, const struct cal_pictures *p,
             if (g->flip)
                 mirror(out, width);
         }
+        cal_optics_blur(&m->optics, height, width, black, start);
     }
 }
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "core/stimulus.h"
+#include "experiments/stimuli/optics.h"
 #include "experiments/stimuli/pictures.h"
 
 struct cal_images_params {
@@ -16,12 +17,14 @@ struct cal_images_params {
     long crop; /* px: the image is shifted by -crop ... crop both ways, black comes after */
     bool flip; /* every other image, by chance, is mirrored left to right */
     bool standardise;
+    double optics; /* px: standard deviation of a blur of all that is shown; 0: none */
 };
 
 struct cal_images {
     struct cal_images_params p;
     const struct cal_pictures *pictures[2]; /* [borrow] by split; equal shapes */
     float *mean, *sd;                       /* [own] of each channel: over the training pictures without padding, or 0 and 1 */
+    struct cal_optics optics;               /* [own] */
 };
 
 /* [borrow] both until cal_images_finish(), which is due after an error too. Local.
