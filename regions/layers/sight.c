@@ -17,16 +17,16 @@ int cal_sight_slice(const struct cal_rep_spec *spec)
 void cal_sight_respond_twin(float contrast, size_t n, double *x)
 {
     double g = (double)contrast;
-    for (size_t i = 0; g > 0 && i < n; i++)
+    for (size_t i = 0; contrast >= CAL_CONTRAST_LEAST && i < n; i++)
         x[i] = 0.5 * (1 + tanh(g * (x[i] - 0.5) / 2) / tanh(g / 4));
 }
 
 float cal_sight_slope(float contrast, float r)
 {
-    if (contrast <= 0)
+    if (contrast < CAL_CONTRAST_LEAST)
         return 1;
-    float most = tanhf(contrast / 4), t = most * (2 * r - 1);
-    return contrast / (4 * most) * (1 - t * t);
+    float most = tanhf(contrast / 4), c = coshf(contrast / 4); /* 1 - (most (2 r - 1))^2, without the difference */
+    return contrast / (4 * most) * fmaxf(1 / (c * c) + 4 * most * most * r * (1 - r), 0);
 }
 
 const struct cal_slice *cal_sight_check(const struct cal_region *r)

@@ -15,8 +15,9 @@ extern const char *const cal_sight_takes[]; /* takes_drive */
  * are near to that. So x becomes r(x) = (1 + tanh(g (x - 1/2) / 2) / tanh(g / 4)) / 2: 0, 1/2 and 1 stay, what lies between is pushed apart, and
  * r(1 - x) = 1 - r(x). g = 0: r(x) = x.
  * Source: Naka, Rushton 1966, "S-potentials from luminosity units in the retina of fish". */
-#define CAL_CONTRAST_MOST 40.0 /* above it slopes at 0 and 1 are nothing in float32 */
-#define CAL_CONTRAST_HELP "how steep the response to a value between black and white is; 0: the value itself"
+#define CAL_CONTRAST_MOST 40.0   /* above it pictures are black and white in float32 */
+#define CAL_CONTRAST_LEAST 1e-2f /* below it a value stays as it is, within 1e-5 */
+#define CAL_CONTRAST_HELP "how steep the response to a value between black and white is; 0: the value itself; values have to be from 0 to 1"
 
 /* x[n] = r(x). */
 void cal_sight_respond(float contrast, size_t n, float *x);

@@ -5,7 +5,7 @@
 
 void cal_sight_respond(float contrast, size_t n, float *restrict x)
 {
-    if (contrast <= 0)
+    if (contrast < CAL_CONTRAST_LEAST)
         return;
     float least = expf(contrast / 2), scale = 0.5f * (least + 1) / (least - 1); /* (1 + tanh(y / 2)) / 2 = 1 / (1 + exp(-y)) */
     for (size_t i = 0; i < n; i++) {

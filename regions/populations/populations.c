@@ -42,7 +42,7 @@ static const struct cal_param params[] = {
      .help = "share by which a unit's mean and standard deviation move to those of a batch; the first batches are averaged"},
     {"fluctuation", CAL_FLOAT, AT(fluctuation), "1", "0", 0, 10,
      .help = "standard deviation to which log weights would come by chance alone, learning or not; 0: chance has no part"},
-    {"restoring", CAL_FLOAT, AT(restoring), "1", "0.01", 0, 1,
+    {"restoring", CAL_FLOAT, AT(restoring), "1", "0.01", 1e-6, 1,
      .help = "with fluctuation: share of the way to 0 that log weights go back in a step of learning"},
     {0},
 };
@@ -197,13 +197,15 @@ static void init(struct cal_region *r)
 
 /* ---- forward ---- */
 
-/* a (channels,P): the picture, and 1 - it. Nothing is written behind the batch, where all is 0. */
+/* a (channels,P): the picture, and 1 - it. What lies behind the batch is 0. */
 static void look(const struct cal_populations *k, const struct cal_rep *sight, float *a)
 {
     int slice = cal_sight_slice(sight->spec), batch = k->base.batch;
     size_t pitch = (size_t)k->pitch, off = (size_t)k->inputs * pitch;
     cal_transpose(batch, k->inputs, sight->data[slice], sight->ld[slice], a, k->pitch);
-    cal_sight_respond((float)((const struct cal_populations_params *)k->base.params)->contrast, off, a); /* of 0 it is 0 */
+    cal_sight_respond((float)((const struct cal_populations_params *)k->base.params)->contrast, off, a);
+    for (size_t j = 0; j < off; j += pitch) /* of 0 it is 0 but for rounding */
+        memset(a + j + batch, 0, (pitch - (size_t)batch) * sizeof *a);
     for (size_t j = 0; k->channels > k->inputs && j < off; j += pitch)
         for (int b = 0; b < batch; b++)
             a[off + j + (size_t)b] = 1 - a[j + (size_t)b];
@@ -263,6 +265,8 @@ static int forward(struct cal_region *r, const struct cal_step *s, const struct 
     if (s->learn)
         loops.follow = p->homeostasis > 0 ? (float)fmax(p->homeostasis, 1.0 / (double)++*k->adapted) : 0;
     cal_synapses_respond(&loops, k->w, k->mu, k->sd, t->z, t->h);
+    if (!cal_all_finite(k->mu, (size_t)k->units) || !cal_all_finite(k->sd, (size_t)k->units)) /* h would be 0 there, and tell nothing */
+        return cal_fail(CAL_ENUMERICS, "`mu` or `sd` at presentation %ld is infinite or no number", s->presentation);
     cal_transpose(k->units, r->batch, t->h, k->pitch, out[0], k->units);
     return CAL_OK;
 }
