@@ -70,7 +70,8 @@ void cal_images_offer(const struct cal_images *m, struct cal_stimulus *s, int vi
     s->samples[CAL_SPLIT_TRAIN] = train->n;
     s->samples[CAL_SPLIT_HELD_OUT] = held_out->n;
     s->classes = cal_pictures_classes(train, held_out);
-    s->pixels = (struct cal_pixels){.mean = m->mean, .sd = m->sd, .pad = (int)m->p.pad};
+    /* a blur reaches into the frame, which then is not black but part of the picture */
+    s->pixels = (struct cal_pixels){.mean = m->mean, .sd = m->sd, .pad = m->p.optics > 0 ? 0 : (int)m->p.pad};
     if (train->label)
         cal_rep_spec_add(&s->spec, "label", 1);
     if (train->box)

@@ -15,9 +15,9 @@ void cal_optics_init(struct cal_optics *o, double sd, int longest)
     o->weight = cal_alloc((size_t)n * sizeof *o->weight);
     o->line = cal_alloc(((size_t)longest + 2 * (size_t)o->reach) * sizeof *o->line);
     for (int i = 0; i < n; i++)
-        sum += exp(-(i - o->reach) * (i - o->reach) / (2 * sd * sd));
+        sum += exp(-0.5 * pow((i - o->reach) / sd, 2));
     for (int i = 0; i < n; i++)
-        o->weight[i] = (float)(exp(-(i - o->reach) * (i - o->reach) / (2 * sd * sd)) / sum);
+        o->weight[i] = (float)(exp(-0.5 * pow((i - o->reach) / sd, 2)) / sum);
 }
 
 void cal_optics_finish(struct cal_optics *o)

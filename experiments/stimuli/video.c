@@ -35,7 +35,7 @@ static int read_lengths(struct cal_h5 *f, const char *path, const char *name, lo
     int err = cal_h5_shape(f, name, &n_dims, dims);
     if (err)
         return err;
-    if (n_dims != 1 || !dims[0] || !cal_h5_is_integer(f, name))
+    if (n_dims != 1 || !dims[0] || dims[0] > (size_t)frames || !cal_h5_is_integer(f, name))
         return cal_fail(CAL_EINPUT, "%s: dataset `%s`: expected integers, the number of frames of each sequence", path, name);
     *n = (long)dims[0];
     *length = cal_alloc(dims[0] * sizeof **length);
