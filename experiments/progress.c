@@ -1,7 +1,6 @@
 /* experiments/progress.c - see progress.h. */
 #include "experiments/progress.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

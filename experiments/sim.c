@@ -114,11 +114,6 @@ int cal_sim_link_of(const struct cal_sim *s, int edge)
     return first;
 }
 
-int cal_sim_rank_of(const struct cal_sim *s, int region)
-{
-    return cal_place_rank(s->place, region, s->graph->n_regions, cal_world_size(s->world));
-}
-
 static long clamp(long x, long top)
 {
     return x < 0 ? 0 : x > top ? top : x;

@@ -110,8 +110,6 @@ size_t cal_sim_bytes(struct cal_graph *g, enum cal_place place, int rank, int n_
 int cal_sim_links(const struct cal_graph *g, enum cal_place place, int rank, int n_ranks, struct cal_link **links, int **edge_of);
 /* The number of the link of an edge between regions one of which is hosted here. */
 int cal_sim_link_of(const struct cal_sim *s, int edge);
-/* Who hosts a region. */
-int cal_sim_rank_of(const struct cal_sim *s, int region);
 
 /* Frames that a recording holds in memory before it writes a block. */
 size_t cal_recording_room(int cols, int batch);

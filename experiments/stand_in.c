@@ -116,7 +116,7 @@ static int check_names(const struct cal_node *root, const struct cal_experiment 
     for (int i = 0; i < root->n; i++) {
         const char *name = root->child[i]->key;
         struct cal_selection s = {0};
-        bool known = !strcmp(name, "exchange") || cal_selection_add(&s, e, name);
+        bool known = !strcmp(name, "exchange") || (!strchr(name, '*') && cal_selection_add(&s, e, name));
         for (int g = 0; g < e->n_groups && !known; g++)
             known = !strcmp(name, e->group[g].name) || !strcmp(name, e->group[g].ops->kind);
         cal_selection_finish(&s);

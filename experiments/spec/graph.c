@@ -11,11 +11,6 @@
 #include "experiments/spec/graph_phases.h"
 #include "experiments/spec/graph_wiring.h"
 
-static const struct cal_projection_spec *projection_of(const struct cal_graph *g, int number)
-{
-    return &g->experiment->projection[g->experiment->edge[number].projection];
-}
-
 static bool is_hosted(const struct cal_graph *g, int region)
 {
     return region >= g->first && region < g->last;
@@ -34,7 +29,7 @@ static struct cal_region *create_region(const struct cal_graph *g, const struct 
     region->share = cal_hubs_share(e, &w->hubs, r);
     region->params = group->params;
     for (int i = e->first_edge[r]; i < e->first_edge[r + 1]; i++)
-        *(projection_of(g, i)->role == CAL_DRIVE ? &region->n_drives : &region->n_contexts) += 1;
+        *(cal_graph_projection(g, i)->role == CAL_DRIVE ? &region->n_drives : &region->n_contexts) += 1;
     region->n_targets = w->contexts.first[r + 1] - w->contexts.first[r];
     int n = region->n_drives + region->n_contexts + region->n_targets;
     region->drive = cal_alloc((size_t)(n ? n : 1) * sizeof *region->drive);
@@ -252,7 +247,7 @@ static void find_lags(struct cal_graph *g, const int *order)
         for (int k = 0; k < g->n_regions; k++)
             for (int r = order[k], i = e->first_edge[r]; i < e->first_edge[r + 1]; i++) {
                 int from = e->edge[i].from == CAL_FROM_STIMULUS ? 0 : g->lag[e->edge[i].from];
-                const struct cal_projection_spec *p = projection_of(g, i);
+                const struct cal_projection_spec *p = cal_graph_projection(g, i);
                 if (p->role == CAL_DRIVE && from < far && from + p->delay < g->lag[r]) {
                     g->lag[r] = from + p->delay;
                     changed = true;
@@ -263,7 +258,7 @@ static void find_lags(struct cal_graph *g, const int *order)
         g->learn_lag[r] = g->lag[r] = g->lag[r] == far ? 0 : g->lag[r];
     for (int r = 0; r < g->n_regions; r++)
         for (int i = e->first_edge[r]; i < e->first_edge[r + 1]; i++) {
-            const struct cal_projection_spec *p = projection_of(g, i);
+            const struct cal_projection_spec *p = cal_graph_projection(g, i);
             int from = e->edge[i].from;
             if (p->role == CAL_CONTEXT && from != CAL_FROM_STIMULUS && g->lag[from] + p->delay > g->learn_lag[r])
                 g->learn_lag[r] = g->lag[from] + p->delay;

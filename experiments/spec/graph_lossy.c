@@ -7,17 +7,13 @@
 
 #include "core/err.h"
 #include "core/mem.h"
-
-static const struct cal_projection_spec *projection_of(const struct cal_graph *g, int number)
-{
-    return &g->experiment->projection[g->experiment->edge[number].projection];
-}
+#include "experiments/spec/graph_wiring.h"
 
 /* The number of a region's first drive. */
 static int drive_of(const struct cal_graph *g, int region)
 {
     int i = g->experiment->first_edge[region];
-    while (projection_of(g, i)->role != CAL_DRIVE)
+    while (cal_graph_projection(g, i)->role != CAL_DRIVE)
         i++;
     return i;
 }
@@ -27,7 +23,7 @@ bool cal_graph_loses(const struct cal_graph *g, int region, int phase, long pres
     if (g->lossy[region] != region || !g->loses[phase] || presentation == 0)
         return false;
     struct cal_rng key = cal_rng_key(g->experiment->seed, CAL_STREAM_LOST, (uint32_t)region, (uint32_t)phase, (uint64_t)presentation);
-    return cal_rng_uniform(&key, 0) < projection_of(g, drive_of(g, region))->drop;
+    return cal_rng_uniform(&key, 0) < cal_graph_projection(g, drive_of(g, region))->drop;
 }
 
 long cal_graph_origin(const struct cal_graph *g, int region, int phase, long presentation)
@@ -41,7 +37,7 @@ long cal_graph_origin(const struct cal_graph *g, int region, int phase, long pre
 /* Does the drive bring its target's own presentation, not one of some steps before? */
 static bool in_time(const struct cal_graph *g, int number, int to)
 {
-    return g->lag[g->experiment->edge[number].from] + projection_of(g, number)->delay == g->lag[to];
+    return g->lag[g->experiment->edge[number].from] + cal_graph_projection(g, number)->delay == g->lag[to];
 }
 
 /* A lossy edge, then all below it along the drives, until the next lossy one. Each region is set once. */
@@ -52,7 +48,7 @@ static void spread(struct cal_graph *g)
         changed = false;
         for (int r = 0; r < g->n_regions; r++)
             for (int i = e->first_edge[r]; i < e->first_edge[r + 1]; i++) {
-                const struct cal_projection_spec *p = projection_of(g, i);
+                const struct cal_projection_spec *p = cal_graph_projection(g, i);
                 if (p->role != CAL_DRIVE || e->edge[i].from == CAL_FROM_STIMULUS || g->lossy[r] >= 0)
                     continue;
                 g->lossy[r] = p->drop > 0 ? r : in_time(g, i, r) ? g->lossy[e->edge[i].from] : -1;
@@ -65,10 +61,10 @@ static void spread(struct cal_graph *g)
 static int check_lossy(const struct cal_graph *g, int number, int to)
 {
     const struct cal_experiment *e = g->experiment;
-    const struct cal_projection_spec *p = projection_of(g, number);
+    const struct cal_projection_spec *p = cal_graph_projection(g, number);
     int drives = 0;
     for (int i = e->first_edge[to]; i < e->first_edge[to + 1] && p->drop > 0; i++)
-        drives += projection_of(g, i)->role == CAL_DRIVE;
+        drives += cal_graph_projection(g, i)->role == CAL_DRIVE;
     if (p->drop == 0 || (drives == 1 && in_time(g, number, to)))
         return CAL_OK;
     return cal_node_fail(p->node,
@@ -80,13 +76,13 @@ static int check_lossy(const struct cal_graph *g, int number, int to)
 static int check_meeting(const struct cal_graph *g, int number, int to)
 {
     const struct cal_experiment *e = g->experiment;
-    const struct cal_projection_spec *p = projection_of(g, number);
+    const struct cal_projection_spec *p = cal_graph_projection(g, number);
     int from = e->edge[number].from, above = from == CAL_FROM_STIMULUS ? -1 : g->lossy[from], here = g->lossy[to];
     bool follows = p->drop > 0 || (from == CAL_FROM_STIMULUS && p->role == CAL_CONTEXT);
     if (follows || above == here)
         return CAL_OK;
     return cal_node_fail(p->node, "projection `%s`: %s would get different presentations, as `%s` drops messages on one way to it", p->name,
-                         cal_experiment_name(e, to).text, projection_of(g, drive_of(g, above > here ? above : here))->name);
+                         cal_experiment_name(e, to).text, cal_graph_projection(g, drive_of(g, above > here ? above : here))->name);
 }
 
 /* Analysis takes frame f for presentation f, which it is not where messages are lost. */
@@ -98,7 +94,7 @@ static int check_records(const struct cal_graph *g, int phase)
                                  "phase `%s` records %s while `%s` drops messages on the way to it; expected a phase that learns nothing, "
                                  "such as one `within` this",
                                  g->experiment->phase[phase].name, cal_experiment_name(g->experiment, r).text,
-                                 projection_of(g, drive_of(g, g->lossy[r]))->name);
+                                 cal_graph_projection(g, drive_of(g, g->lossy[r]))->name);
     return CAL_OK;
 }
 

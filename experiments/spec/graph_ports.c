@@ -5,7 +5,7 @@
 #include "core/err.h"
 #include "experiments/spec/graph_wiring.h"
 
-static const struct cal_projection_spec *projection_of(const struct cal_graph *g, int number)
+const struct cal_projection_spec *cal_graph_projection(const struct cal_graph *g, int number)
 {
     return &g->experiment->projection[g->experiment->edge[number].projection];
 }
@@ -26,7 +26,7 @@ static int units_of(const struct cal_graph *g, int region)
 struct cal_edge cal_edge_of(const struct cal_graph *g, int number, int to)
 {
     const struct cal_edge_spec *x = &g->experiment->edge[number];
-    const struct cal_projection_spec *p = projection_of(g, number);
+    const struct cal_projection_spec *p = cal_graph_projection(g, number);
     return (struct cal_edge){.number = number,
                              .from = x->from,
                              .to = to,
@@ -56,7 +56,7 @@ static int take_slice(const struct cal_graph *g, const struct cal_wiring *w, str
     if (slice.afferent) {
         first = column_in(g, w, x->to, x->from);
         if (first < 0)
-            return cal_node_fail(projection_of(g, x->number)->node,
+            return cal_node_fail(cal_graph_projection(g, x->number)->node,
                                  "projection `%s`: %s sends each target the columns of the target's own units (%s), "
                                  "but nothing projects from %s to it",
                                  x->projection, cal_experiment_name(g->experiment, x->from).text, name,
@@ -79,19 +79,19 @@ static int unknown_slice(const struct cal_graph *g, const struct cal_edge *x, co
         size_t used = strlen(list);
         snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", names[i]);
     }
-    return cal_node_fail(projection_of(g, x->number)->node, "projection `%s`: %s sends no `%s`; it sends: %s%s", x->projection,
+    return cal_node_fail(cal_graph_projection(g, x->number)->node, "projection `%s`: %s sends no `%s`; it sends: %s%s", x->projection,
                          cal_experiment_name(g->experiment, x->from).text, name, list, cal_did_you_mean(name, names));
 }
 
 /* Which slices cross an edge: those of `take`, else those that the target's kind uses. */
 int cal_edge_fill(const struct cal_graph *g, const struct cal_wiring *w, struct cal_edge *x)
 {
-    const struct cal_strings *take = &projection_of(g, x->number)->take;
+    const struct cal_strings *take = &cal_graph_projection(g, x->number)->take;
     const struct cal_rep_spec *offer = cal_graph_offer(g, x->from);
     const struct cal_region_ops *ops = cal_experiment_group(g->experiment, x->to)->ops;
     const char *const *uses = x->role == CAL_CONTEXT ? ops->takes_context : x->far && ops->takes_far ? ops->takes_far : ops->takes_drive;
     if (x->from == CAL_FROM_STIMULUS && x->role == CAL_CONTEXT && x->delay > 0)
-        return cal_node_fail(projection_of(g, x->number)->node,
+        return cal_node_fail(cal_graph_projection(g, x->number)->node,
                              "projection `%s`: a context from the stimulus has no delay: it is always that of the presentation learnt",
                              x->projection);
     x->spec.rows = offer->rows;
@@ -115,7 +115,7 @@ struct cal_port cal_port_of(const struct cal_graph *g, const struct cal_wiring *
                          .role = x->role,
                          .delay = x->delay,
                          .far = x->far,
-                         .rule = projection_of(g, x->number)->rule,
+                         .rule = cal_graph_projection(g, x->number)->rule,
                          .spec = x->spec};
     if (x->from == CAL_FROM_STIMULUS)
         return p;

@@ -37,6 +37,8 @@ struct cal_wiring {
 
 /* What a region, or the stimulus, sends; NULL: it has not said yet. */
 const struct cal_rep_spec *cal_graph_offer(const struct cal_graph *g, int region);
+/* The projection that edge `number` is of. */
+const struct cal_projection_spec *cal_graph_projection(const struct cal_graph *g, int number);
 /* Edge `number` of the experiment, as asked for. */
 struct cal_edge cal_edge_of(const struct cal_graph *g, int number, int to);
 /* What crosses it: x->spec, slice, first. Its source has said what it sends. Errors: CAL_EUSAGE at the projection. */
