@@ -2,7 +2,6 @@
 #include "analysis/weights.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "analysis/dump.h"
 #include "analysis/figure.h"

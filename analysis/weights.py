@@ -32,10 +32,11 @@ def normal_distance(x):
     return max(np.max(steps[1:] - below), np.max(below - steps[:-1]))
 
 
-def skew(x):
+def moment(x, order):
+    """Of x with mean 0 and deviation 1: 3 is its skew, 4 its kurtosis."""
     x = np.asarray(x, dtype=float)
     spread = x.std() if len(x) else 0
-    return float(np.mean(((x - x.mean()) / spread) ** 3)) if spread > 0 else np.nan
+    return float(np.mean(((x - x.mean()) / spread) ** order)) if spread > 0 else np.nan
 
 
 def heard(array):
@@ -66,7 +67,7 @@ def synapses(array):
     return {
         "synapses": int(there.sum()), "born": int(np.sum(array["first"] != 0)), "not_silent": int(heard(array).sum()),
         "density": float(there.sum() / (array["units"] * array["inputs"])), "negative": int(np.sum(array["w"] < 0)), "sign_changes": flipped, "appeared": appeared,
-        "skew": skew(magnitude), "skew_log": skew(logarithm), "ks": normal_distance(magnitude), "ks_log": normal_distance(logarithm),
+        "skew": moment(magnitude, 3), "skew_log": moment(logarithm, 3), "kurtosis_log": moment(logarithm, 4) - 3, "ks": normal_distance(magnitude), "ks_log": normal_distance(logarithm),
         "sd_log": float(logarithm.std()) if len(logarithm) else np.nan,
     }
 

@@ -72,9 +72,10 @@ class Statistics(unittest.TestCase):
         below = np.interp(z, draws, np.cumsum(np.exp(-draws**2 / 2)) * (draws[1] - draws[0]) / np.sqrt(2 * np.pi))
         self.assertAlmostEqual(weights.normal_distance(x), np.abs(empirical - below).max(), places=4)
 
-    def test_skew(self):
-        self.assertAlmostEqual(weights.skew(self.rng.exponential(size=400000)), 2, delta=0.1)
-        self.assertAlmostEqual(weights.skew([-1, 0, 1]), 0)
+    def test_moments(self):
+        self.assertAlmostEqual(weights.moment(self.rng.exponential(size=400000), 3), 2, delta=0.1)
+        self.assertAlmostEqual(weights.moment([-1, 0, 1], 3), 0)
+        self.assertAlmostEqual(weights.moment(self.rng.normal(size=400000), 4), 3, delta=0.1)
 
     def test_sparseness(self):
         self.assertAlmostEqual(weights.sparseness(np.ones((2, 8))), 0)
