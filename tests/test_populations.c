@@ -320,6 +320,21 @@ static void a_label_beyond_the_classes_is_told(void **state)
     pair_destroy(&w);
 }
 
+/* A unit that hears infinitely much would be silent, as h of what is no number is 0: it is told. */
+static void what_is_no_number_is_told(void **state)
+{
+    (void)state;
+    struct pair w;
+    start(&w, 1, "{populations: 3, units: 5, window: 6, rate: 20}");
+    for (size_t i = 0; i < populations_of(&w, 0)->synapses; i++)
+        populations_of(&w, 0)->log_w[i] = 200;
+    struct cal_step s = pair_step(0, true);
+    pair_show(&w, 0);
+    assert_int_equal(pair_forward(&w, &s), CAL_ENUMERICS);
+    assert_non_null(strstr(cal_err_message(), "presentation 0"));
+    pair_destroy(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +349,7 @@ int main(void)
         cmocka_unit_test(bad_parameters_are_told),
         cmocka_unit_test(bad_ports_are_told),
         cmocka_unit_test(a_label_beyond_the_classes_is_told),
+        cmocka_unit_test(what_is_no_number_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, no_memory_left);
 }
