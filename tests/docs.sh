@@ -3,7 +3,7 @@
 #
 # The fenced blocks of a page run in order in one shell, in a scratch folder that shows the tree and keeps what is written:
 #   ```sh         as it stands
-#   ```sh long    with every `./run` of an experiment cut to a few steps, and every study to a few modules, seeds or pictures
+#   ```sh long    with every `./run` of an experiment cut to a few steps, and every study or bench to a few modules, turns, seeds or pictures
 #   ```sh skip    not at all: needs a cluster, the network, or a free afternoon
 #   ```python     by the same Python as ./run
 # data/mnist.h5 is a small made-up file of the same shape.
@@ -24,6 +24,7 @@ commands_of()
             sub(/ *(#.*)?$/, " --set phases.learn.steps=10"); print; next}
         inside == "sh" && long && /^\.\/run attack/ {sub(/--images [0-9]+/, "--images 50")}
         inside == "sh" && long && /^\.\/run (demo|compare|[^ ]*\.yaml)/ {sub(/ *(#.*)?$/, " " short)}
+        inside == "sh" && long && /^\.\/run bench/ {sub(/bench/, "bench --short")}
         inside == "sh" && /--simulate/ && !simulator {print ": built without SimGrid"; next}
         inside == "sh" && long && /^\.\/run scale/ {sub(/--modules [0-9,]+/, "--modules 1,2"); sub(/--per-shard [0-9]+/, "--per-shard 2")
             sub(/--simulate [0-9,]+/, "--simulate 4"); sub(/ *(#.*)?$/, " " few)}

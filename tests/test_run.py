@@ -107,6 +107,10 @@ class FrontDoor(unittest.TestCase):
         code, _, errors = self.run_it("frobnicate")
         self.assertEqual((code, errors), (2, "run: unknown command 'frobnicate'; ./run help lists them\n"))
 
+    def test_unknown_part_of_bench(self):
+        code, _, errors = self.run_it("bench", "speed")
+        self.assertEqual((code, errors), (2, "run: bench: unknown part 'speed'; ./run help lists them\n"))
+
     def test_what_is_missing_is_said_in_one_line(self):
         tools = os.path.join(self.elsewhere, "tools")  # a machine with nothing but these
         os.makedirs(tools)
