@@ -1,8 +1,19 @@
-/* tests/fixtures.h - what groups of tests end with. */
+/* tests/fixtures.h - what tests begin and end with: a folder of their own, and no memory left. */
 #ifndef CAL_TESTS_FIXTURES_H
 #define CAL_TESTS_FIXTURES_H
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "core/mem.h"
+
+/* Make a folder that nobody else has: its path into dir[size]. 0, or -1. */
+static inline int scratch_folder(char *dir, size_t size)
+{
+    const char *parent = getenv("TMPDIR");
+    int n = snprintf(dir, size, "%s/callosum-XXXXXX", parent && parent[0] ? parent : "/tmp");
+    return n > 0 && (size_t)n < size && mkdtemp(dir) ? 0 : -1;
+}
 
 static inline int no_memory_left(void **state)
 {

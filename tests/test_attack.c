@@ -21,6 +21,7 @@
 #include "experiments/stimuli/stimuli.h"
 #include "regions/populations/populations.h"
 #include "regions/readout/readout.h"
+#include "tests/fixtures.h"
 
 enum { N = 21, B = 8, PIXELS = 3 * 16 * 16 }; /* the last batch is not full */
 
@@ -38,7 +39,7 @@ static const char stages[] = "experiment: signs\n"
                              "phases:\n"
                              "  learn: {steps: 4, learn: all}\n";
 
-static char dir[64];
+static char dir[200];
 
 /* The run's file, and a checkpoint of the weights that regions are born with. */
 static void write_run(const char *text)
@@ -77,8 +78,7 @@ static void write_run(const char *text)
 static int begin(void **state)
 {
     (void)state;
-    strcpy(dir, "/tmp/callosum-test-XXXXXX");
-    return mkdtemp(dir) ? 0 : 1;
+    return scratch_folder(dir, sizeof dir);
 }
 
 static int end(void **state)

@@ -17,16 +17,16 @@
 #include "core/err.h"
 #include "core/h5.h"
 #include "core/mem.h"
+#include "tests/fixtures.h"
 
-static char dir[64], file_a[96], file_b[96];
+static char dir[200], file_a[256], file_b[256];
 
 /* ---- helpers ---- */
 
 static int setup_dir(void **state)
 {
     (void)state;
-    snprintf(dir, sizeof dir, "/tmp/callosum-h5-XXXXXX");
-    if (!mkdtemp(dir))
+    if (scratch_folder(dir, sizeof dir))
         return -1;
     snprintf(file_a, sizeof file_a, "%s/a.h5", dir);
     snprintf(file_b, sizeof file_b, "%s/b.h5", dir);

@@ -101,7 +101,7 @@ static const char experiment[] =
     "  whole: {phases.probe.record: {S2: [pooled, gap1, gap2]}}\n"
     "  silent: {phases: {train: {steps: 12, learn: all}, seen: {steps: 4, learn: none, record: {S*: [logits]}}}}\n";
 
-static char dir[64];
+static char dir[200];
 
 struct past {
     struct cal_experiment *e;
@@ -247,8 +247,7 @@ static void write_report(struct past *p, int phase, int r, int variable)
 static struct past past_run(const char *variant, bool labelled)
 {
     struct past p;
-    snprintf(dir, sizeof dir, "/tmp/callosum-information-XXXXXX");
-    assert_non_null(mkdtemp(dir));
+    assert_int_equal(scratch_folder(dir, sizeof dir), 0);
     char *folder = cal_sprintf("%s/activity", dir);
     assert_int_equal(cal_make_dirs(folder), CAL_OK);
     cal_free(folder);

@@ -56,7 +56,7 @@ static const char experiment[] = "experiment: past\n"
                                  "  blank: {phases.probe.record: {}}\n"
                                  "  recurring: {phases.probe.within: train}\n"; /* every second step of four: twice, 8 steps each */
 
-static char dir[64];
+static char dir[200];
 
 /* A run as it was, with what it said kept here for comparison. */
 struct past {
@@ -206,8 +206,7 @@ static void write_checkpoints(struct past *p)
 static struct past past_run(const char *variant, int n_variables)
 {
     struct past p = {.phase = 1};
-    snprintf(dir, sizeof dir, "/tmp/callosum-measure-XXXXXX");
-    assert_non_null(mkdtemp(dir));
+    assert_int_equal(scratch_folder(dir, sizeof dir), 0);
     write_used(variant, &p);
     bool recurs = !strcmp(variant, "recurring");
     if (cal_stimulus_create(p.e->stimulus, p.e->stimulus_params, p.e->seed, B, &p.s) || cal_graph_create(p.e, p.s, &p.g))

@@ -15,6 +15,7 @@
 #include "core/files.h"
 #include "core/sonata.h"
 #include "tests/world.h"
+#include "tests/fixtures.h"
 
 #define STEP 8 /* rows a step of the run that recorded */
 #define B 4
@@ -22,13 +23,12 @@
 #define RUN "run: %s, region: V.1"
 #define BOTH RUN ", train: dump, held_out: probe"
 
-static char dir[64];
+static char dir[200];
 
 static int setup(void **state)
 {
     (void)state;
-    snprintf(dir, sizeof dir, "/tmp/callosum-recorded-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
+    return scratch_folder(dir, sizeof dir);
 }
 
 static int teardown(void **state)

@@ -19,19 +19,19 @@
 #include "core/h5.h"
 #include "core/mem.h"
 #include "core/sonata.h"
+#include "tests/fixtures.h"
 
 #define UNITS 5
 #define B 6
 #define POPULATION "V.3"
 
-static char dir[64], file_a[96], file_b[96], file_new[104], file_master[96];
+static char dir[200], file_a[256], file_b[256], file_new[256], file_master[256];
 static size_t bytes_before;
 
 static int setup_dir(void **state)
 {
     (void)state;
-    snprintf(dir, sizeof dir, "/tmp/callosum-sonata-XXXXXX");
-    if (!mkdtemp(dir))
+    if (scratch_folder(dir, sizeof dir))
         return -1;
     snprintf(file_a, sizeof file_a, "%s/probe.V.3.code.h5", dir);
     snprintf(file_b, sizeof file_b, "%s/b.h5", dir);

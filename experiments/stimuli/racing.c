@@ -172,13 +172,7 @@ static const struct cal_param params[] = {
      "how many tracks to train on; a frame is kept as 9/8 size^2 bytes"},
     {"held_out", CAL_INT, AT(held_out), "1", "32", 1, 1e5, NULL, NULL, "how many others are held out"},
     {"frames", CAL_INT, AT(frames), "1", "512", 2, 1e6, NULL, NULL, "length of a sequence, at 20 frames a second"},
-    {"window", CAL_INT, AT(windows.window), "presentations", "96", 1, 1e6, NULL, NULL,
-     "frames in a row that each row of the batch shows before it goes on to another window"},
-    {"stack", CAL_INT, AT(windows.stack), "frames", "1", 1, CAL_STACK_MAX, NULL, NULL,
-     "channels of an image: the frame and those before it, the latest last"},
-    {"views", CAL_INT, AT(windows.views), "1", "1", 0, CAL_VIEWS_MAX, NULL, NULL, "how many noisy views of each image"},
-    {"noise", CAL_FLOAT, AT(windows.noise), "sd of the frames", "0.2", 0, 100, NULL, NULL,
-     "standard deviation of the views' noise, drawn once for each frame"},
+    CAL_WINDOWS_PARAMS(struct racing_params, windows),
     {.name = NULL},
 };
 

@@ -183,13 +183,7 @@ static int video_batch(struct cal_stimulus *s, const struct cal_view *view, long
 static const struct cal_param params[] = {
     {"path", CAL_STRING, AT(path), NULL, NULL, 0, 0, NULL, NULL,
      "HDF5 file with `images`, grey frames in order, `lengths`, the frames of each sequence, and, if you like, a test split"},
-    {"window", CAL_INT, AT(windows.window), "presentations", "96", 1, 1e6, NULL, NULL,
-     "frames in a row that each row of the batch shows before it goes on to another window"},
-    {"stack", CAL_INT, AT(windows.stack), "frames", "1", 1, CAL_STACK_MAX, NULL, NULL,
-     "channels of an image: the frame and those before it, the latest last"},
-    {"views", CAL_INT, AT(windows.views), "1", "1", 0, CAL_VIEWS_MAX, NULL, NULL, "how many noisy views of each image"},
-    {"noise", CAL_FLOAT, AT(windows.noise), "sd of the frames", "0.2", 0, 100, NULL, NULL,
-     "standard deviation of the views' noise, drawn once for each frame"},
+    CAL_WINDOWS_PARAMS(struct video_params, windows),
     {.name = NULL},
 };
 

@@ -11,6 +11,7 @@
 #ifndef CAL_EXPERIMENTS_STIMULI_WINDOWS_H
 #define CAL_EXPERIMENTS_STIMULI_WINDOWS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/stimulus.h"
@@ -22,6 +23,34 @@ struct cal_windows_params {
     long window, stack, views; /* T; frames in an image; noisy views */
     double noise;
 };
+
+/* Their rows in the table of a world whose parameters, a `type`, have these as `member`. */
+#define CAL_WINDOWS_PARAMS(type, member)                                                                                                   \
+    {"window",                                                                                                                             \
+     CAL_INT,                                                                                                                              \
+     offsetof(type, member.window),                                                                                                        \
+     "presentations",                                                                                                                      \
+     "96",                                                                                                                                 \
+     1,                                                                                                                                    \
+     1e6,                                                                                                                                  \
+     NULL,                                                                                                                                 \
+     NULL,                                                                                                                                 \
+     "frames in a row that each row of the batch shows before it goes on to another window"},                                              \
+        {"stack",                                                                                                                          \
+         CAL_INT,                                                                                                                          \
+         offsetof(type, member.stack),                                                                                                     \
+         "frames",                                                                                                                         \
+         "1",                                                                                                                              \
+         1,                                                                                                                                \
+         CAL_STACK_MAX,                                                                                                                    \
+         NULL,                                                                                                                             \
+         NULL,                                                                                                                             \
+         "channels of an image: the frame and those before it, the latest last"},                                                          \
+        {"views", CAL_INT, offsetof(type, member.views), "1", "1", 0, CAL_VIEWS_MAX, NULL, NULL, "how many noisy views of each image"},    \
+    {                                                                                                                                      \
+        "noise", CAL_FLOAT, offsetof(type, member.noise), "sd of the frames", "0.2", 0, 100, NULL, NULL,                                   \
+            "standard deviation of the views' noise, drawn once for each frame"                                                            \
+    }
 
 /* The sequences of one split. */
 struct cal_sequences {
