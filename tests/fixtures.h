@@ -7,12 +7,11 @@
 
 #include "core/mem.h"
 
-/* Make a folder that nobody else has: its path into dir[size]. 0, or -1. */
+/* Make a folder that nobody else has: its path, of 20 characters, into dir[size]. 0, or -1. */
 static inline int scratch_folder(char *dir, size_t size)
 {
-    const char *parent = getenv("TMPDIR");
-    int n = snprintf(dir, size, "%s/callosum-XXXXXX", parent && parent[0] ? parent : "/tmp");
-    return n > 0 && (size_t)n < size && mkdtemp(dir) ? 0 : -1;
+    snprintf(dir, size, "/tmp/callosum-XXXXXX");
+    return mkdtemp(dir) ? 0 : -1;
 }
 
 static inline int no_memory_left(void **state)

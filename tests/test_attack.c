@@ -39,7 +39,7 @@ static const char stages[] = "experiment: signs\n"
                              "phases:\n"
                              "  learn: {steps: 4, learn: all}\n";
 
-static char dir[200];
+static char dir[64];
 
 /* The run's file, and a checkpoint of the weights that regions are born with. */
 static void write_run(const char *text)

@@ -19,7 +19,7 @@
 #include "core/mem.h"
 #include "tests/fixtures.h"
 
-static char dir[200], file_a[256], file_b[256];
+static char dir[64], file_a[96], file_b[96];
 
 /* ---- helpers ---- */
 

@@ -101,7 +101,7 @@ static const char experiment[] =
     "  whole: {phases.probe.record: {S2: [pooled, gap1, gap2]}}\n"
     "  silent: {phases: {train: {steps: 12, learn: all}, seen: {steps: 4, learn: none, record: {S*: [logits]}}}}\n";
 
-static char dir[200];
+static char dir[64];
 
 struct past {
     struct cal_experiment *e;

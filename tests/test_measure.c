@@ -56,7 +56,7 @@ static const char experiment[] = "experiment: past\n"
                                  "  blank: {phases.probe.record: {}}\n"
                                  "  recurring: {phases.probe.within: train}\n"; /* every second step of four: twice, 8 steps each */
 
-static char dir[200];
+static char dir[64];
 
 /* A run as it was, with what it said kept here for comparison. */
 struct past {

@@ -23,7 +23,7 @@
 #define RUN "run: %s, region: V.1"
 #define BOTH RUN ", train: dump, held_out: probe"
 
-static char dir[200];
+static char dir[64];
 
 static int setup(void **state)
 {

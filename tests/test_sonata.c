@@ -25,7 +25,7 @@
 #define B 6
 #define POPULATION "V.3"
 
-static char dir[200], file_a[256], file_b[256], file_new[256], file_master[256];
+static char dir[64], file_a[96], file_b[96], file_new[104], file_master[96];
 static size_t bytes_before;
 
 static int setup_dir(void **state)
