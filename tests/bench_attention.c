@@ -1,21 +1,13 @@
 /* tests/bench_attention.c - what a step of one attention costs by its units and by how many of them each unit reads, on one core: forward,
  * learning, and of that the contrast. Regions of eight units, batch 128. The least of several steps counts; the machine may be shared. */
 #include <stdio.h>
-#include <time.h>
 
 #include "core/kernels.h"
 #include "core/rng.h"
 #include "tests/star.h"
+#include "tests/used.h"
 
 enum { UNITS = 8, BATCH = 128, INPUTS = 16 };
-
-/* Processor time of this process, ms. */
-static double used_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
-}
 
 static double least(double a, double b)
 {

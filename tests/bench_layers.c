@@ -4,7 +4,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "core/conv.h"
 #include "core/head.h"
@@ -12,6 +11,7 @@
 #include "core/mem.h"
 #include "core/norm.h"
 #include "core/rng.h"
+#include "tests/used.h"
 
 enum { CLASSES = 10, REPEATS = 25 };
 
@@ -76,26 +76,6 @@ static void step(void)
 
 /* ---- how ---- */
 
-/* Processor time of this process, ms. */
-static double used_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
-}
-
-static double least_ms(void (*call)(void))
-{
-    double least = 1e30;
-    for (int i = 0; i < REPEATS; i++) {
-        double begin = used_ms();
-        call();
-        double ms = used_ms() - begin;
-        least = ms < least ? ms : least;
-    }
-    return least;
-}
-
 static float *filled(size_t n)
 {
     static uint64_t which;
@@ -146,12 +126,13 @@ static void bench(int in, int out, int size, bool pool)
     for (int q = 0; q < BATCH; q++)
         labels[q] = (float)(q % CLASSES);
     double products = 2e-6 * (double)n_a * in * 9; /* millions of operations: a ms, GF/s */
-    double whole = least_ms(step), forward = least_ms(conv_forward), backward = least_ms(conv_backward);
-    double to_input = least_ms(conv_backward_to_input) - backward, norm_ms = least_ms(norm_forward), norm_back = least_ms(norm_backward);
+    double whole = least_ms(REPEATS, step), forward = least_ms(REPEATS, conv_forward), backward = least_ms(REPEATS, conv_backward);
+    double to_input = least_ms(REPEATS, conv_backward_to_input) - backward, norm_ms = least_ms(REPEATS, norm_forward),
+           norm_back = least_ms(REPEATS, norm_backward);
     printf("%3d -> %3d, %2d x %2d%s  step %6.2f ms; conv %6.2f (%3.0f GF/s), to weights %6.2f (%3.0f), to input %6.2f (%3.0f); "
            "norm %5.2f, back %5.2f; head %5.2f\n",
            in, out, size, size, pool ? " pooled" : "       ", whole, forward, products / forward, backward, products / backward, to_input,
-           products / to_input, norm_ms, norm_back, least_ms(head));
+           products / to_input, norm_ms, norm_back, least_ms(REPEATS, head));
     fflush(stdout);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         cal_free(*all[i].array);

@@ -1,24 +1,16 @@
 /* tests/bench_racing.c - what the world of car racing costs on one core: frames, whole sequences, batches. The least processor time of several
  * calls counts; the machine may be shared. */
-#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "core/mem.h"
 #include "experiments/stimuli/scene.h"
+#include "tests/used.h"
 #include "tests/world.h"
 
 enum { FRAMES = 256, BATCH = 64, REPEATS = 25 };
-
-static double processor_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static struct cal_rng key_of(uint32_t what)
 {
@@ -56,17 +48,6 @@ static void make_batch(void)
     world.ops->batch(world.s, &view, presentation++, out);
 }
 
-static double fastest_s(void (*call)(void))
-{
-    double best = INFINITY;
-    for (int i = 0; i < REPEATS; i++) {
-        double start = processor_s();
-        call();
-        best = fmin(best, processor_s() - start);
-    }
-    return best;
-}
-
 /* Batches in the middle of a window, all of its sequences made: whole ones, or the noisy view alone. */
 static int bench_batches(const char *text, bool view_alone)
 {
@@ -76,7 +57,8 @@ static int bench_batches(const char *text, bool view_alone)
         out[i] = view_alone && i != 1 ? NULL : cal_alloc((size_t)BATCH * (size_t)world.s->spec.slice[i].cols * sizeof *out[i]);
     presentation = 0;
     make_batch();
-    printf("car racing, batch of %d, %-30s %-12s %8.3f ms\n", BATCH, text, view_alone ? "view1 alone" : "all", 1e3 * fastest_s(make_batch));
+    printf("car racing, batch of %d, %-30s %-12s %8.3f ms\n", BATCH, text, view_alone ? "view1 alone" : "all",
+           least_ms(REPEATS, make_batch));
     for (int i = 0; i < world.s->spec.n; i++)
         cal_free(out[i]);
     world_close(&world);
@@ -88,9 +70,9 @@ int main(void)
     texel = cal_alloc((size_t)CAL_SCENE_SIDE * CAL_SCENE_SIDE * sizeof *texel);
     grey = cal_alloc((size_t)256 * 256);
     road = cal_alloc((size_t)256 * 256);
-    printf("car racing, track, drive and ground of a sequence %8.3f ms\n", 1e3 * fastest_s(make_ground));
+    printf("car racing, track, drive and ground of a sequence %8.3f ms\n", least_ms(REPEATS, make_ground));
     for (size = 32; size <= 96; size += 32)
-        printf("car racing, frames of %d x %d %28.0f frames/s\n", size, size, FRAMES / fastest_s(make_frames));
+        printf("car racing, frames of %d x %d %28.0f frames/s\n", size, size, 1e3 * FRAMES / least_ms(REPEATS, make_frames));
     int err = bench_batches("{kind: car-racing}", false);
     for (int k = 0; k < 2 && !err; k++)
         err = bench_batches("{kind: car-racing, stack: 4}", k);

@@ -2,38 +2,19 @@
  * optimiser, the contrast, and the whole. The least of several steps counts; the machine may be shared. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "core/kernels.h"
 #include "core/rng.h"
 #include "tests/star.h"
+#include "tests/used.h"
 
 enum { CORTICES = 8, UNITS = 8, HIDDEN = 128, INPUTS = 256 };
 
-/* Processor time of this process, ms. */
-static double used_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
-}
-
-/* The least time of `repeats` calls. */
-static double least_ms(int repeats, void (*call)(struct star *), struct star *s)
-{
-    double least = 1e30;
-    for (int i = 0; i < repeats; i++) {
-        double begin = used_ms();
-        call(s);
-        double ms = used_ms() - begin;
-        least = ms < least ? ms : least;
-    }
-    return least;
-}
-
+static struct star star;
+static struct star *const s = &star;
 static float *picture; /* (3,B,INPUTS) image and views */
 
-static void step(struct star *s)
+static void step(void)
 {
     size_t n = (size_t)s->setup.batch * INPUTS;
     if (star_forward(s, 0, picture, picture + n, picture + 2 * n) || star_learn(s))
@@ -41,7 +22,7 @@ static void step(struct star *s)
 }
 
 /* The step's large products alone, on its own arrays: forward and weights of all cortices. */
-static void products(struct star *s)
+static void products(void)
 {
     int rows = 2 * s->setup.batch, uh = UNITS * HIDDEN;
     for (int i = 0; i < CORTICES; i++) {
@@ -53,7 +34,7 @@ static void products(struct star *s)
 }
 
 /* The cortices' updates alone. */
-static void updates(struct star *s)
+static void updates(void)
 {
     struct cal_step at = star_at(s, 0);
     for (int i = 0; i < CORTICES; i++)
@@ -64,7 +45,7 @@ static void updates(struct star *s)
 static struct cal_contrast contrast;
 static float *gradient; /* (3,U,P) */
 
-static void contrasts(struct star *s)
+static void contrasts(void)
 {
     struct cal_contrast_value value;
     size_t n = (size_t)s->units * (size_t)contrast.pitch;
@@ -110,20 +91,19 @@ static void bench(const struct cal_contrast_rule *rule, const char *name, int ba
                                .decay = 1e-3,
                                .learn_total = 1000,
                                .rule = *rule};
-    struct star s;
     for (int i = 0; i < CORTICES; i++)
         setup.units[i] = UNITS;
-    if (star_create(&s, &setup))
+    if (star_create(s, &setup))
         cal_die(CAL_EINTERNAL, "%s", cal_err_message());
     float *block = contrast_begin(rule, batch);
     int repeats = batch > 128 ? 10 : 60;
-    double whole = least_ms(repeats, step, &s), gemm = least_ms(repeats, products, &s), update = least_ms(repeats, updates, &s);
-    double both = least_ms(repeats, contrasts, &s);
+    double whole = least_ms(repeats, step), gemm = least_ms(repeats, products), update = least_ms(repeats, updates);
+    double both = least_ms(repeats, contrasts);
     printf("batch %3d, %-9s  step %7.2f ms = products %7.2f (%2.0f %%) + the rest %6.2f, of that updates %5.2f, contrasts %6.2f\n", batch,
            name, whole, gemm, 100 * gemm / whole, whole - gemm, update, both);
     cal_free(block);
     cal_free(gradient);
-    star_destroy(&s);
+    star_destroy(s);
 }
 
 int main(void)

@@ -1,11 +1,11 @@
 /* tests/bench_synapses.c - what populations cost on one core, by synapse, beside the matrix products that a dense layer of the same units would
  * take; and a whole step of populations and readout. The least processor time of several calls counts; the machine may be shared. */
 #include <stdio.h>
-#include <time.h>
 
 #include "core/kernels.h"
 #include "regions/populations/synapses.h"
 #include "tests/pair.h"
+#include "tests/used.h"
 
 enum { BATCH = 100, SIDE = 28, CHANNELS = 2 * SIDE * SIDE, REPEATS = 25 };
 
@@ -54,26 +54,6 @@ static void look(void)
 
 /* ---- how ---- */
 
-/* Processor time of this process, ms. */
-static double used_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return 1e3 * (double)now.tv_sec + 1e-6 * (double)now.tv_nsec;
-}
-
-static double least_ms(void (*call)(void))
-{
-    double least = 1e30;
-    for (int i = 0; i < REPEATS; i++) {
-        double begin = used_ms();
-        call();
-        double ms = used_ms() - begin;
-        least = ms < least ? ms : least;
-    }
-    return least;
-}
-
 static void bench(int populations, const char *more)
 {
     char text[128];
@@ -106,8 +86,8 @@ static void bench(int populations, const char *more)
                                   .follow = 0.05f};
     printf("%5d units, %6zu synapses%-14s  step %6.3f ms, without learning %6.3f; respond %6.3f, compare %6.3f; dense product %6.3f, "
            "gradient %6.3f\n",
-           k->units, k->synapses, more, least_ms(step), least_ms(look), least_ms(respond), least_ms(compare), least_ms(dense_forward),
-           least_ms(dense_gradient));
+           k->units, k->synapses, more, least_ms(REPEATS, step), least_ms(REPEATS, look), least_ms(REPEATS, respond),
+           least_ms(REPEATS, compare), least_ms(REPEATS, dense_forward), least_ms(REPEATS, dense_gradient));
     fflush(stdout);
     cal_free(dense);
     cal_free(gradient);
