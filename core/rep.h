@@ -15,8 +15,8 @@ struct cal_slice {
     int cols;      /* values a row */
     int c, h, w;   /* a map's shape, c*h*w = cols; else 0 */
     bool shared;   /* one row for all B */
-    bool afferent; /* a column for each unit of the sender's afferents (its drives, in region order; of a shard, those it answers for): a
-                       target gets the columns of its own units and no others */
+    bool afferent; /* the same number of columns for each of `units`, which are those of the sender's afferents (its drives, in region
+                       order; of a shard, those it answers for): a target gets the columns of its own units and no others */
 };
 
 struct cal_rep_spec {

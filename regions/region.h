@@ -74,6 +74,7 @@ struct cal_region {
     const char *name; /* "V.3" */
     int id;           /* number in region order: owner of its random numbers */
     int batch;        /* B */
+    long window;      /* T: frames in a row that the world shows before each row of the batch goes on to other ones; 0: each stands alone */
     uint32_t seed;
     struct cal_share share;
     const void *params;           /* [borrow] the kind's struct, parsed and checked */
@@ -103,6 +104,7 @@ struct cal_region_ops {
     /* Kinds whose replicas are shards: which of the s->afferents a shard reads, its own included. Fills `afferent` (room for all), ascending;
      * returns how many. NULL: replicas have nothing to do with one another. */
     int (*reads)(const void *params, uint32_t seed, const struct cal_share *s, int *afferent);
+    bool imagines;              /* goes on where the stimulus is off; its drives from there are NULL then */
     const char *const *parts;   /* what a phase can let learn alone (`learn: S1.head`), NULL-ended; NULL: only the whole */
     const char *const *metrics; /* names of what learn() reports, NULL-ended; the first is the loss */
 
