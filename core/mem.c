@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/err.h"
 
@@ -66,6 +67,12 @@ size_t cal_mem_now_bytes(void)
 size_t cal_mem_peak_bytes(void)
 {
     return peak_bytes;
+}
+
+size_t cal_mem_machine_bytes(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    return pages > 0 && page > 0 ? (size_t)pages * (size_t)page : 0;
 }
 
 /* Not getrusage(): its ru_maxrss is inherited from whoever started us. */

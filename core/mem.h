@@ -18,6 +18,8 @@ char *cal_sprintf(const char *format, ...) __attribute__((format(printf, 1, 2)))
 /* Bytes asked for and not freed, now and at the highest. Local. */
 size_t cal_mem_now_bytes(void);
 size_t cal_mem_peak_bytes(void);
+/* All that this machine has; 0 where it does not say. */
+size_t cal_mem_machine_bytes(void);
 /* The most that the system has held for this process at a time, libraries and all; 0 where it does not say (/proc). Local. */
 size_t cal_mem_resident_peak_bytes(void);
 

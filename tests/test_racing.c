@@ -275,6 +275,7 @@ static void impossible_worlds_are_refused(void **state)
         {"{kind: car-racing, frames: 95}", "training sequence 0 has 95 frames, expected at least 96: window + stack - 1", CAL_EUSAGE},
         {"{kind: car-racing, frames: 99, window: 97, stack: 4}", "at least 100", CAL_EUSAGE},
         {"{kind: car-racing, windows: 3}", "window", CAL_EUSAGE},
+        {"{kind: car-racing, size: 256, sequences: 100000, frames: 1000000}", "this machine has", CAL_EUSAGE},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct world w;

@@ -97,6 +97,18 @@ static struct part reserve(const struct racing_params *p, long sequences)
                          .road = cal_alloc(frames * road_bytes(p))};
 }
 
+/* Every process keeps all sequences. */
+static int check_memory(const struct racing_params *p)
+{
+    double frame = (double)(grey_bytes(p) + road_bytes(p) + sizeof(struct cal_car)), all = (double)(p->sequences + p->held_out),
+           gib = frame * (double)p->frames * all / (1 << 30), machine = (double)cal_mem_machine_bytes() / (1 << 30);
+    return machine == 0 || gib < machine ? CAL_OK
+                                         : cal_fail(CAL_EUSAGE,
+                                                    "stimulus car-racing: %.0f sequences of %ld frames take %.1f GiB, this machine has "
+                                                    "%.1f, expected fewer or smaller ones",
+                                                    all, p->frames, gib, machine);
+}
+
 static int racing_open(struct cal_stimulus *s)
 {
     const struct racing_params *p = s->params;
@@ -106,7 +118,9 @@ static int racing_open(struct cal_stimulus *s)
     r->windows = (struct cal_windows){.p = &p->windows, .mean = CAL_RACING_MEAN, .sd = CAL_RACING_SD};
     r->windows.split[CAL_SPLIT_TRAIN] = (struct cal_sequences){.n = p->sequences, .each = p->frames};
     r->windows.split[CAL_SPLIT_HELD_OUT] = (struct cal_sequences){.n = p->held_out, .each = p->frames};
-    int err = cal_windows_init(&r->windows, s, (int)p->size, (int)p->size);
+    int err = check_memory(p);
+    if (!err)
+        err = cal_windows_init(&r->windows, s, (int)p->size, (int)p->size);
     if (err) {
         racing_close(s);
         return err;
