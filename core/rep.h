@@ -12,10 +12,11 @@
 
 struct cal_slice {
     char name[24];
-    int cols;      /* values a row */
-    int c, h, w;   /* a map's shape, c*h*w = cols; else 0 */
-    bool shared;   /* one row for all B */
-    bool afferent; /* the same number of columns for each of `units`, which are those of the sender's afferents (its drives, in region
+    int cols;    /* values a row */
+    int c, h, w; /* a map's shape, c*h*w = cols; else 0 */
+    bool shared; /* one row for all B */
+    bool
+        afferent; /* cols / units columns for each of `units`, side by side; these are those of the sender's afferents (its drives, in region
                        order; of a shard, those it answers for): a target gets the columns of its own units and no others */
 };
 

@@ -38,8 +38,8 @@ struct cal_edge cal_edge_of(const struct cal_graph *g, int number, int to)
                              .projection = p->name};
 }
 
-/* The column that the units of `to` start at among those that `from` has a column for each of; -1 when they have none. */
-static int column_in(const struct cal_graph *g, const struct cal_wiring *w, int to, int from)
+/* The number of the first unit of `to` among those that `from` has columns for; -1 when it has none for them. */
+static int unit_in(const struct cal_graph *g, const struct cal_wiring *w, int to, int from)
 {
     const struct cal_share s = cal_hubs_share(g->experiment, &w->hubs, from);
     int i = cal_hubs_number(&w->hubs, &s, to), first = cal_share_first(&s, s.shard), last = cal_share_first(&s, s.shard + 1);
@@ -54,14 +54,16 @@ static int take_slice(const struct cal_graph *g, const struct cal_wiring *w, str
     struct cal_slice slice = offer->slice[i];
     int first = 0;
     if (slice.afferent) {
-        first = column_in(g, w, x->to, x->from);
+        int each = offer->units ? slice.cols / offer->units : 0;
+        first = unit_in(g, w, x->to, x->from);
         if (first < 0)
             return cal_node_fail(cal_graph_projection(g, x->number)->node,
                                  "projection `%s`: %s sends each target the columns of the target's own units (%s), "
                                  "but nothing projects from %s to it",
                                  x->projection, cal_experiment_name(g->experiment, x->from).text, name,
                                  cal_experiment_name(g->experiment, x->to).text);
-        slice.cols = units_of(g, x->to);
+        first *= each;
+        slice.cols = each * units_of(g, x->to);
     }
     x->slice[x->spec.n] = i;
     x->first[x->spec.n] = first;
