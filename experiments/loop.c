@@ -156,6 +156,18 @@ static long drive_number(const struct cal_graph *g, const struct cal_edge *x, lo
     return w - x->delay - (x->from == CAL_FROM_STIMULUS ? 0 : g->lag[x->from]);
 }
 
+/* What drive i brings to the presentation of the step: nothing from a stimulus that is off, and nothing of another window. */
+static const struct cal_rep *bring(struct turn *t, struct cal_host *h, int i, long w, const struct cal_step *step)
+{
+    const struct cal_graph *g = t->s->graph;
+    const struct cal_edge *x = &g->edge[h->drive_edge[i]];
+    long k = drive_number(g, x, w);
+    if (step->blind && x->from == CAL_FROM_STIMULUS)
+        return NULL;
+    const struct cal_rep *rep = arrive(t, h, h->drive_edge[i], k, &h->part[i]);
+    return cal_graph_same_window(g, t->segment->first + k, step->presentation) ? rep : NULL;
+}
+
 /* Does the edge carry presentation p? */
 static bool carries(const struct turn *t, int edge, long p)
 {
@@ -225,14 +237,12 @@ static void forward(struct turn *t, struct cal_host *h, long w)
     long p = w - g->lag[r->id];
     if (p < 0 || p >= t->segment->count)
         return;
-    for (int i = 0; i < r->n_drives; i++) {
-        const struct cal_edge *x = &g->edge[h->drive_edge[i]];
-        h->arrived[i] = arrive(t, h, h->drive_edge[i], drive_number(g, x, w), &h->part[i]);
-    }
     long presentation = t->segment->first + p;
     struct cal_tape *tape = &h->tape[presentation % h->n_tapes];
     struct cal_step step = cal_graph_step(g, r->id, t->segment->phase, presentation);
     step.learnt = h->learnt;
+    for (int i = 0; i < r->n_drives; i++)
+        h->arrived[i] = bring(t, h, i, w, &step);
     float *out[CAL_SLICES_MAX];
     make_room(t, h, p, out);
     double start = cal_now_s();

@@ -119,9 +119,10 @@ struct cal_region_ops {
     void (*declare_tape)(struct cal_region *r, void *tape, struct cal_layout *l);
     /* Draw the first weights: the arrays are there and zero. */
     void (*init)(struct cal_region *r);
-    /* The representation of s->presentation, from the drives that are due (drive[i] is NULL when port i's is not), into
-     * out[slice] (rows x cols, packed; to be written whole, as it is not the same memory each time, and left alone
-     * afterwards). What learn() will need goes onto the tape, weights that may change before included. Error: CAL_ENUMERICS. */
+    /* The representation of s->presentation, from the drives that are due (drive[i] is NULL when port i's is not: too early in the phase or in
+     * the window, or from the stimulus where s->blind), into out[slice] (rows x cols, packed; to be written whole, as it is not the same
+     * memory each time, and left alone afterwards). What learn() will need goes onto the tape, weights that may change before included.
+     * Error: CAL_ENUMERICS. */
     int (*forward)(struct cal_region *r, const struct cal_step *s, const struct cal_rep *const *drive, void *tape, float *const *out);
     /* Learn from the presentation of `tape`; s is that presentation's. context[i] as above. Writes metric[], one a name. May be called later
      * than forward, after forwards of later presentations. Error: CAL_ENUMERICS (with cal_fail). NULL: never learns. */

@@ -182,7 +182,8 @@ static void used_reads_back_the_same(void **state)
     (void)state;
     static const char *const variants[] = {"minimax", "masked", "control", "untrained"};
     static const char *const files[] = {PATCHES, "experiments/bhn-photos.yaml"};
-    const char *sets[] = {"phases.within={learn: [V.*, attention], epochs: 0.1, within: train, every: 100, noise: 0.30000000000000004}",
+    const char *sets[] = {"phases.within={learn: [V.*, attention], epochs: 0.1, within: train, every: 100, noise: 0.30000000000000004, "
+                          "mixing: block, stretch: 3, blind_from: 25}",
                           "projections.peers={chain: [V.0, V.1], delay: 3, take: [code]}", "regions.V.optim.rate=0.1234567890123456",
                           "log.every=7", "checkpoint={}"};
     size_t before = cal_mem_now_bytes();
@@ -201,6 +202,8 @@ static void used_reads_back_the_same(void **state)
         assert_memory_equal(again->edge, e->edge, (size_t)e->n_edges * sizeof *e->edge);
         assert_int_equal(again->phase[2].within, 0);
         assert_true(again->phase[2].noise == 0.1 + 0.2);
+        assert_true(again->phase[2].mixing == CAL_MIXING_BLOCK && again->phase[2].stretch == 3 && again->phase[2].blind_from == 25);
+        assert_true(again->phase[1].mixing == CAL_MIXING_NONE && again->phase[1].stretch == 8 && again->phase[1].blind_from < 0);
         assert_memory_equal(cal_experiment_group(again, 0)->params, cal_experiment_group(e, 0)->params, sizeof(struct cortex));
         assert_int_equal(cal_experiment_same(again, scratch, ENVIRONMENT, warning), CAL_OK);
         assert_string_equal(warning, "");
@@ -225,7 +228,8 @@ static void used_has_every_parameter(void **state)
         "attention\n",
         "  context:\n    from: [attention]\n    to: [V.*]\n    role: context\n    delay: 0\n    drop: 0\n    negatives: predictor\n    "
         "hide: 0.2\n",
-        "  probe:\n    steps: 32\n    learn: [none]\n    stimulus: held-out\n    rate: 1\n    every: 1\n    record:\n      V.*: [code, "
+        "  probe:\n    steps: 32\n    learn: [none]\n    stimulus: held-out\n    rate: 1\n    mixing: none\n    stretch: 8\n    "
+        "blind_from: -1\n    every: 1\n    record:\n      V.*: [code, "
         "view1, "
         "view2]\n",
         "\nvariants:\n  minimax: {}\n",

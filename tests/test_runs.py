@@ -12,6 +12,7 @@ from runs.program import Commands, Memory  # noqa: F401
 from runs.resume import Resume, Signals  # noqa: F401
 from runs.shards import Shards  # noqa: F401
 from runs.stages import Recorded, Stages  # noqa: F401
+from runs.windows import Windows  # noqa: F401
 
 if __name__ == "__main__":
     unittest.main()

@@ -14,6 +14,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DATA = os.path.join(ROOT, "tests", "data", "runs")
 STAR = os.path.join(DATA, "star.yaml")
 CHAIN = os.path.join(DATA, "chain.yaml")
+MEMORY = os.path.join(DATA, "memory.yaml")
 NODE = os.path.join(ROOT, "experiments", "platforms", "node.xml")
 INFINIBAND = os.path.join(ROOT, "experiments", "platforms", "infiniband-100g.xml")
 PROGRAM, SIMULATOR = (os.path.abspath(sys.argv.pop(1)) for _ in range(2)) if len(sys.argv) > 2 else ("", "")
@@ -61,6 +62,7 @@ class Messages(Simulated):
         for experiment, variants, settings, costs in (
             (STAR, ("minimax", "control", "later"), only_train, COSTS),
             (CHAIN, ("simultaneous", "late", "ring"), only_first, {"null": {"forward": 1e-3}}),
+            (MEMORY, ("default",), [*only_train[:2], "--set", "phases.look.steps=0", "--set", "phases.blind.steps=0"], {"null": {"forward": 1e-3}}),
         ):
             for variant in variants:
                 with self.subTest(variant=variant):

@@ -19,6 +19,8 @@
 #define STAR "tests/data/runs/star.yaml"
 #define CHAIN "tests/data/runs/chain.yaml"
 #define SHARDS "tests/data/runs/shards.yaml"
+#define RACING "tests/data/runs/racing.yaml"
+#define MEMORY "tests/data/runs/memory.yaml"
 
 struct wired {
     struct cal_experiment *e;

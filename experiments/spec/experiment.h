@@ -51,6 +51,13 @@ struct cal_record_spec {
     const struct cal_node *node;
 };
 
+/* Which frames of a window are remembered as they were seen; of the others, what had been predicted of them. */
+enum cal_mixing {
+    CAL_MIXING_NONE,      /* all */
+    CAL_MIXING_ALTERNATE, /* every other one, the first included */
+    CAL_MIXING_BLOCK,     /* every other stretch, the first included */
+};
+
 struct cal_phase_spec {
     char *name;
     long steps;               /* -1: given by epochs */
@@ -59,8 +66,11 @@ struct cal_phase_spec {
     enum cal_split split;     /* train, held-out */
     double noise;             /* < 0: the stimulus's own */
     double rate;              /* factor */
-    long every;               /* without `within`: record every that many steps; with it: run at every that many steps of it */
-    int within;               /* number of the phase, or -1 */
+    enum cal_mixing mixing;
+    long stretch;    /* frames, of CAL_MIXING_BLOCK */
+    long blind_from; /* the frame of each window from which on the stimulus is off; -1: never */
+    long every;      /* without `within`: record every that many steps; with it: run at every that many steps of it */
+    int within;      /* number of the phase, or -1 */
     int n_records;
     struct cal_record_spec *record;
     const struct cal_node *node;

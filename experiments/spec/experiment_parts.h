@@ -58,6 +58,9 @@ struct cal_phase_part {
     int stimulus; /* enum cal_split */
     double noise; /* -1: not given */
     double rate;
+    int mixing; /* enum cal_mixing */
+    long stretch;
+    long blind_from; /* -1: never */
     long every;
     char *within; /* "": not given */
 };

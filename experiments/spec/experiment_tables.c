@@ -65,6 +65,8 @@ const struct cal_param cal_projection_table[] = {
 
 static const char *const splits[] = {[CAL_SPLIT_TRAIN] = "train", [CAL_SPLIT_HELD_OUT] = "held-out", NULL};
 
+static const char *const mixings[] = {[CAL_MIXING_NONE] = "none", [CAL_MIXING_ALTERNATE] = "alternate", [CAL_MIXING_BLOCK] = "block", NULL};
+
 const struct cal_param cal_phase_table[] = {
     {"steps", CAL_INT, offsetof(struct cal_phase_part, steps), "steps", "-1", 0, STEPS_MAX,
      .help = "length, where `epochs` does not give it"},
@@ -77,6 +79,13 @@ const struct cal_param cal_phase_table[] = {
     {"noise", CAL_FLOAT, offsetof(struct cal_phase_part, noise), "as in the stimulus", "-1", 0, 1000,
      .help = "standard deviation of the views' noise; without it, the stimulus's own"},
     {"rate", CAL_FLOAT, offsetof(struct cal_phase_part, rate), "1", "1", 0, 1e6, .help = "factor on every learning rate"},
+    {"mixing", CAL_CHOICE, offsetof(struct cal_phase_part, mixing), .value = "none", .choices = mixings,
+     .help =
+         "in a world of windows: every frame is remembered as it was seen; or every other one, or stretch of them, as it was predicted"},
+    {"stretch", CAL_INT, offsetof(struct cal_phase_part, stretch), "frames", "8", 1, STEPS_MAX,
+     .help = "length of the stretches of `mixing: block`; the first of a window is remembered as it was seen"},
+    {"blind_from", CAL_INT, offsetof(struct cal_phase_part, blind_from), "frames", "-1", -1, STEPS_MAX,
+     .help = "in a world of windows: the frame from which on the stimulus is off, until the window ends; -1: never"},
     {"every", CAL_INT, offsetof(struct cal_phase_part, every), "steps", "1", 1, STEPS_MAX,
      .help = "record each so many steps; with `within`, run each so many steps of that phase"},
     {"within", CAL_STRING, offsetof(struct cal_phase_part, within), .value = "",

@@ -1,5 +1,5 @@
 /* experiments/spec/graph.c - see graph.h: ports, slices, lags. The forward order is in graph_order.c, hubs in graph_hubs.c, phases in
- * graph_phases.c. */
+ * graph_phases.c, windows in graph_windows.c. */
 #include "experiments/spec/graph.h"
 
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include "core/mem.h"
 #include "experiments/spec/graph_lossy.h"
 #include "experiments/spec/graph_phases.h"
+#include "experiments/spec/graph_windows.h"
 #include "experiments/spec/graph_wiring.h"
 
 static bool is_hosted(const struct cal_graph *g, int region)
@@ -25,6 +26,7 @@ static struct cal_region *create_region(const struct cal_graph *g, const struct 
     region->name = name;
     region->id = r;
     region->batch = e->batch;
+    region->window = g->stimulus->window;
     region->seed = e->seed;
     region->share = cal_hubs_share(e, &w->hubs, r);
     region->params = group->params;
@@ -281,6 +283,8 @@ static int make(struct cal_graph *g, struct cal_wiring *w)
         g->turn[w->order[k]] = k;
     find_lags(g, w->order);
     err = cal_graph_plan_phases(g, w->order);
+    if (!err)
+        err = cal_graph_check_windows(g);
     return err ? err : cal_graph_find_lossy(g);
 }
 

@@ -84,6 +84,8 @@ long cal_edge_messages(const struct cal_graph *g, int edge, long count);
 bool cal_graph_loses(const struct cal_graph *g, int region, int phase, long presentation);
 /* The presentation that a region's presentation p really is of: p itself, or an earlier one where messages were lost on the way. */
 long cal_graph_origin(const struct cal_graph *g, int region, int phase, long presentation);
+/* Do two presentations of a phase belong to the same window? Where the world shows none, all do. */
+bool cal_graph_same_window(const struct cal_graph *g, long presentation, long other);
 /* Tapes that a region keeps: one, plus one for each step between forward and learning. */
 int cal_graph_tapes(const struct cal_graph *g, int region);
 /* The number of the variable called `name` of any region, or -1. */

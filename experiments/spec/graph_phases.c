@@ -7,6 +7,7 @@
 
 #include "core/err.h"
 #include "core/mem.h"
+#include "experiments/spec/graph_windows.h"
 #include "experiments/spec/graph_wiring.h"
 #include "experiments/spec/selection.h"
 
@@ -310,14 +311,15 @@ struct cal_step cal_graph_step(const struct cal_graph *g, int region, int phase,
 {
     const struct cal_phase_spec *p = &g->experiment->phase[phase];
     bool recorded = p->within >= 0 || presentation % p->every == 0;
-    return (struct cal_step){.presentation = presentation,
-                             .phase = phase,
-                             .learn = g->learns[phase][region] != 0,
-                             .parts = g->learns[phase][region] == UINT16_MAX ? ~0u : g->learns[phase][region],
-                             .perceive = true,
-                             .rate = p->rate,
-                             .learn_total = cal_graph_learn_total(g, region),
-                             .record = recorded ? g->record[phase][region] : 0};
+    struct cal_step step = {.presentation = presentation,
+                            .phase = phase,
+                            .learn = g->learns[phase][region] != 0,
+                            .parts = g->learns[phase][region] == UINT16_MAX ? ~0u : g->learns[phase][region],
+                            .rate = p->rate,
+                            .learn_total = cal_graph_learn_total(g, region),
+                            .record = recorded ? g->record[phase][region] : 0};
+    cal_graph_place_in_window(g, &step);
+    return step;
 }
 
 struct cal_view cal_graph_view(const struct cal_graph *g, int phase)

@@ -144,6 +144,7 @@ const struct cal_region_ops cal_null_ops = {
     .params_size = sizeof(struct null_params),
     .size = sizeof(struct null_region),
     .tape_size = sizeof(struct null_tape),
+    .imagines = true, /* where the stimulus is off, what it passes on is another drive */
     .metrics = metrics,
     .outputs = outputs,
     .declare = declare,

@@ -21,6 +21,7 @@ CHAIN = os.path.join(DATA, "chain.yaml")
 STAGES = os.path.join(DATA, "stages.yaml")
 RECORDED = os.path.join(DATA, "recorded.yaml")
 RACING = os.path.join(DATA, "racing.yaml")
+MEMORY = os.path.join(DATA, "memory.yaml")
 SHARDS = os.path.join(DATA, "shards.yaml")
 POPULATIONS = os.path.join(DATA, "populations.yaml")
 CALLOSUM = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else ""

@@ -1,6 +1,6 @@
 """Runs wherever regions live and however late messages come: the same bits."""
 
-from runs.case import CHAIN, Case, RACING, STAR, states, summary
+from runs.case import CHAIN, Case, MEMORY, RACING, STAR, states, summary
 
 
 class Placement(Case):
@@ -31,6 +31,9 @@ class Placement(Case):
 
     def test_windows_of_frames(self):
         self.check(RACING, "default", 3)
+
+    def test_regions_that_drive_themselves(self):
+        self.check(MEMORY, "default", 4)
 
     def test_null_chains_and_rings(self):
         for variant in ("simultaneous", "pipeline", "slow", "feedback", "late", "ring"):

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from runs.case import CHAIN, Case, ENVIRONMENT, RACING, RECORDED, SHARDS, STAGES, STAR, call, command, newest, read, wait_until_written
+from runs.case import CHAIN, Case, ENVIRONMENT, MEMORY, RACING, RECORDED, SHARDS, STAGES, STAR, call, command, newest, read, wait_until_written
 
 
 class Resume(Case):
@@ -32,6 +32,9 @@ class Resume(Case):
 
     def test_stopped_in_the_middle_of_windows(self):
         self.assert_equal_runs(self.run_it("whole", RACING, "default"), self.stopped(RACING, "default", ranks=(3, 1, 2), regions=3))
+
+    def test_stopped_with_messages_to_oneself_in_flight(self):
+        self.assert_equal_runs(self.run_it("whole", MEMORY, "default"), self.stopped(MEMORY, "default", ranks=(4, 1, 3, 2), regions=4))
 
     def test_stopped_every_other_step(self):
         for experiment, variant in ((STAR, "later"), (CHAIN, "late"), (CHAIN, "ring"), (STAGES, "lossy")):
