@@ -6,46 +6,12 @@
  * n is the mean of E. No array of B x B is ever there. Sample k is in lane k mod 16, so a group (k mod G, G dividing 16) is a set of lanes,
  * and sums run in lanes, the same on every machine's vectors. */
 #include <math.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "regions/objectives/contrast.h"
+#include "regions/objectives/lanes_fast.h"
 
-#define LANES 16
-#define UNIT 12102203.2f /* 2^23 / log 2: distances are measured in steps of a float's exponent field, so that exp() needs no product */
-#define FAR (87 * UNIT)  /* exp(-87) = 1.6e-38, the least normal number: what is farther counts the same, as nothing */
-#define AWAY 1e30f       /* added to the distance of who is not there: padding, and q itself where w_qq = 0 */
-#define TINY 1e-14f      /* sums under this: what underflows in a product e0 E, at 1e-38, might tell; the row is done again with shifts */
-
-static inline uint32_t bits_of(float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
-static inline float float_of(uint32_t bits)
-{
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-/* exp(-d / UNIT) for 0 <= d <= FAR, to about 2e-7 + 6e-8 d/UNIT, relative. The bits of 1.0f less d are those of 2^n m with m in [1,2) for
- * which n + (m-1) = -d / 2^23; left to do is 2^(m-1), by a polynomial fitted for the least relative error. Inline and short: most of a step
- * that is not GEMM is spent here. */
-static inline float exp_minus(float d)
-{
-    uint32_t bits = 0x3f800000u - (uint32_t)(int32_t)d;
-    float m = float_of((bits & 0x007fffffu) | 0x3f800000u), power = float_of(bits & 0xff800000u);
-    float p = 0.0384030984f + m * (-0.000318622131f + m * 0.00186713037f);
-    return power * (0.498363124f + m * (0.353489685f + m * (0.108195584f + m * p)));
-}
-
-static inline float least(float a, float b)
-{
-    return a < b ? a : b;
-}
+#define TINY 1e-14f /* sums under this: what underflows in a product e0 E, at 1e-38, might tell; the row is done again with shifts */
 
 /* One (q,u). Codes, keys and what is compared with them are in UNITs. After the first pass, with l = k mod 16,
  * softmax_k = e0[k] r0[l], p1_k = e1[k] r1[l], p2_k = e2[k] r2[l]. */
@@ -59,34 +25,6 @@ struct row {
     float both[LANES];     /* sum of p1 + p2 over the lane's group */
     float negatives, even; /* log(G n1) + log(G n2); the control's log(B n1) + log(B n2) */
 };
-
-static inline float total(const float *x)
-{
-    float s = 0;
-    for (int l = 0; l < LANES; l++)
-        s += x[l];
-    return s;
-}
-
-/* Each lane gets the sum over its group. */
-static inline void fold(float *x, int groups)
-{
-    for (int width = LANES / 2; width >= groups; width /= 2)
-        for (int l = 0; l < width; l++)
-            x[l] += x[l + width];
-    for (int l = groups; l < LANES; l++)
-        x[l] = x[l & (groups - 1)];
-}
-
-/* Each lane gets the least of its group. */
-static inline void fold_least(float *x, int groups)
-{
-    for (int width = LANES / 2; width >= groups; width /= 2)
-        for (int l = 0; l < width; l++)
-            x[l] = least(x[l], x[l + width]);
-    for (int l = groups; l < LANES; l++)
-        x[l] = x[l & (groups - 1)];
-}
 
 /* The first pass as it goes when nothing underflows: three exponentials, shared by all sums. False when a sum is TINY. */
 static bool row_shared(struct row *r)

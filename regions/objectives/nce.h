@@ -9,14 +9,16 @@
  * Source: Tao Liu, "BHN: A Brain-like Heterogeneous Network", arXiv:2005.12826, first version. We differ: the negatives are compared with e and not
  * with p (units do not collapse then), they are the other sequences of this frame and not those of the frame before, and the softmax is in groups.
  *
- * Arrays are unit-major float32, (U,D,P): component d of unit u over the batch, P = cal_contrast_pitch(B) floats, so that loops over m run along memory.
- * What stands behind B may be any finite number. */
+ * Arrays are unit-major float32, (U,D,P): component d of unit u over the batch, P = cal_contrast_pitch(B) floats, so that loops over m run along memory;
+ * it is the transpose of (B,U*D). What stands behind B may be any finite number. */
 #ifndef CAL_REGIONS_OBJECTIVES_NCE_H
 #define CAL_REGIONS_OBJECTIVES_NCE_H
 
 #include <stdbool.h>
 
 #include "core/param.h"
+#include "core/rep.h"
+#include "core/step.h"
 
 /* The rule that both ends of a context share. */
 enum cal_nce_negatives { CAL_NCE_WEIGHTED, CAL_NCE_UNIFORM };
@@ -33,8 +35,14 @@ extern const struct cal_param cal_nce_table[];
 bool cal_nce_rule_same(const struct cal_nce_rule *a, const struct cal_nce_rule *b);
 /* Does the rule go with B sequences in windows of T frames? (A group needs two, T is whole chunks, `from` is within the window.) Error: CAL_EUSAGE. */
 int cal_nce_rule_check(const struct cal_nce_rule *rule, int batch, long window);
+/* How many frames of the chunk that `frame` is in have a loss. */
+int cal_nce_rule_counted(const struct cal_nce_rule *rule, long frame);
+/* Is this frame the last of its chunk, at which both ends make their update? */
+bool cal_nce_rule_due(const struct cal_nce_rule *rule, long frame);
+/* The step as an optimiser is to see it, whose steps are updates. */
+struct cal_step cal_nce_rule_step(const struct cal_nce_rule *rule, const struct cal_step *s);
 
-#define CAL_NCE_ROWS 6 /* rows of P floats that one call needs as scratch */
+#define CAL_NCE_ROWS 5 /* rows of P floats that one call needs as scratch */
 
 struct cal_nce {
     int units, width, query_width, batch, pitch; /* U, D, Q, B, P */
@@ -47,6 +55,9 @@ struct cal_nce {
     float *rows;              /* (CAL_NCE_ROWS,P) scratch */
 };
 
+/* A loss as the rule has it: `width` components a code, `query_width` a query. e, p, query, temperature and rows are left to the caller. */
+struct cal_nce cal_nce_of(const struct cal_nce_rule *rule, int units, int width, int query_width, int batch, float scale);
+
 /* Sums over (n,u): of l, and of l with uniform negatives on the same codes (the control). */
 struct cal_nce_value {
     double loss, control;
@@ -58,6 +69,12 @@ void cal_nce_codes(const struct cal_nce *c, float *de, float *dp, struct cal_nce
 void cal_nce_weights(const struct cal_nce *c, float *dquery, float *d_temperature, struct cal_nce_value *value);
 /* The value alone. */
 void cal_nce_measure(const struct cal_nce *c, struct cal_nce_value *value);
+
+/* Loss and control, as means over (n,u), of codes e and predictions p (B,U*D), unit u's components together, under what an attention sent for
+ * them: `sent` has the slices query (B,U*Q) and temperature (U), or nothing where the rule is uniform. For those who look on; a region holds its
+ * own arrays. */
+void cal_nce_evaluate(const struct cal_nce_rule *rule, int batch, int units, int width, const float *e, const float *p,
+                      const struct cal_rep *sent, struct cal_nce_value *mean);
 
 /* The strict twin: one unit in float64, every weight and gradient written out. e, p, query are (B,D), (B,Q) row-major here. */
 struct cal_nce_twin {
