@@ -13,22 +13,27 @@ static const char *const schedules[] = {"constant", "drop", "linear", "cosine", 
 
 #define AT(field) offsetof(struct cal_optim_params, field)
 
-const struct cal_param cal_optim_table[] = {
-    {"kind", CAL_CHOICE, AT(kind), .value = "sgd", .choices = kinds, .help = "SGD with momentum, or Adam with decoupled weight decay"},
-    {"rate", CAL_FLOAT, AT(rate), "1", "0.1", 0, 1e3, .help = "learning rate before schedule and phase factor; 0 is legal"},
-    {"momentum", CAL_FLOAT, AT(momentum), "1", "0.9", 0, 0.9999, .help = "SGD: share of the velocity kept from one step to the next"},
-    {"weight_decay", CAL_FLOAT, AT(weight_decay), "1", "1e-3", 0, 1, .help = "pull of each parameter towards 0, times the rate"},
-    {"beta1", CAL_FLOAT, AT(beta1), "1", "0.9", 0, 0.9999, .help = "Adam: decay of the running mean of the gradient"},
-    {"beta2", CAL_FLOAT, AT(beta2), "1", "0.999", 0, 0.99999, .help = "Adam: decay of the running mean of its square"},
-    {"epsilon", CAL_FLOAT, AT(epsilon), "1", "1e-8", 1e-12, 1, .help = "Adam: added to the root of the second moment"},
-    {"schedule", CAL_CHOICE, AT(schedule), .value = "drop", .choices = schedules,
-     .help = "how the rate falls over a region's own learning steps"},
-    {"hold", CAL_FLOAT, AT(hold), "1", "0.75", 0, 1,
-     .help = "share of the learning steps at full rate, where drop falls or linear begins to"},
-    {"last", CAL_FLOAT, AT(last), "1", "0.1", 0, 1, .help = "drop and linear: the rate at the end as a share of the first"},
-    {"clip", CAL_FLOAT, AT(clip), "1", "0", 0, 1e9, .help = "bound on the norm of a region's whole gradient; 0 for none"},
-    {0},
-};
+/* The rows of a table with these defaults. */
+/* clang-format off */
+#define ROWS(KIND, RATE, DECAY, SCHEDULE, HOLD) \
+    {"kind", CAL_CHOICE, AT(kind), .value = KIND, .choices = kinds, .help = "SGD with momentum, or Adam with decoupled weight decay"}, \
+    {"rate", CAL_FLOAT, AT(rate), "1", RATE, 0, 1e3, .help = "learning rate before schedule and phase factor; 0 is legal"}, \
+    {"momentum", CAL_FLOAT, AT(momentum), "1", "0.9", 0, 0.9999, .help = "SGD: share of the velocity kept from one step to the next"}, \
+    {"weight_decay", CAL_FLOAT, AT(weight_decay), "1", DECAY, 0, 1, .help = "pull of each parameter towards 0, times the rate"}, \
+    {"beta1", CAL_FLOAT, AT(beta1), "1", "0.9", 0, 0.9999, .help = "Adam: decay of the running mean of the gradient"}, \
+    {"beta2", CAL_FLOAT, AT(beta2), "1", "0.999", 0, 0.99999, .help = "Adam: decay of the running mean of its square"}, \
+    {"epsilon", CAL_FLOAT, AT(epsilon), "1", "1e-8", 1e-12, 1, .help = "Adam: added to the root of the second moment"}, \
+    {"schedule", CAL_CHOICE, AT(schedule), .value = SCHEDULE, .choices = schedules, \
+     .help = "how the rate falls over a region's own learning steps"}, \
+    {"hold", CAL_FLOAT, AT(hold), "1", HOLD, 0, 1, \
+     .help = "share of the learning steps at full rate, where drop falls or linear begins to"}, \
+    {"last", CAL_FLOAT, AT(last), "1", "0.1", 0, 1, .help = "drop and linear: the rate at the end as a share of the first"}, \
+    {"clip", CAL_FLOAT, AT(clip), "1", "0", 0, 1e9, .help = "bound on the norm of a region's whole gradient; 0 for none"}, \
+    {0}
+/* clang-format on */
+
+const struct cal_param cal_optim_table[] = {ROWS("sgd", "0.1", "1e-3", "drop", "0.75")};
+const struct cal_param cal_optim_adam_table[] = {ROWS("adam", "3e-3", "0", "linear", "0.7")};
 
 void cal_optim_init(struct cal_optim *o, const struct cal_optim_params *params)
 {

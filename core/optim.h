@@ -26,6 +26,7 @@ struct cal_optim_params {
     double clip;                  /* bound on the total norm of a region's gradient; 0: none */
 };
 extern const struct cal_param cal_optim_table[];
+extern const struct cal_param cal_optim_adam_table[]; /* the same with Adam as the default, at a steady rate that falls near the end */
 
 #define CAL_OPTIM_PARTS_MAX 32
 

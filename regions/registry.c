@@ -4,6 +4,7 @@
 #include "regions/attention/attention.h"
 #include "regions/backprop/backprop.h"
 #include "regions/cortex/cortex.h"
+#include "regions/global_attention/global_attention.h"
 #include "regions/null/null.h"
 #include "regions/perceptron/perceptron.h"
 #include "regions/populations/populations.h"
@@ -12,8 +13,8 @@
 #include "regions/stage/stage.h"
 
 const struct cal_region_ops *const cal_region_kinds[] = {
-    &cal_null_ops,        &cal_cortex_ops,  &cal_attention_ops,  &cal_stage_ops, &cal_backprop_ops,
-    &cal_populations_ops, &cal_readout_ops, &cal_perceptron_ops, NULL,
+    &cal_null_ops,    &cal_cortex_ops,     &cal_attention_ops,        &cal_stage_ops, &cal_backprop_ops, &cal_populations_ops,
+    &cal_readout_ops, &cal_perceptron_ops, &cal_global_attention_ops, NULL,
 };
 
 const struct cal_region_ops *cal_region_kind(const char *name)
