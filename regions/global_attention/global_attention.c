@@ -143,7 +143,7 @@ static void declare_tape(struct cal_region *r, void *tape, struct cal_layout *l)
     cal_layout_f32(l, CAL_TAPE, "p", &t->p, (size_t[]){batch, codes, 0});
     cal_layout_f32(l, CAL_TAPE, "g", &t->g, (size_t[]){batch, g, 0});
     cal_layout_f32(l, CAL_TAPE, "query", &t->query, (size_t[]){batch, queries, 0});
-    cal_layout_f32(l, CAL_TAPE, "length", &t->length, (size_t[]){batch, units, 0});
+    cal_layout_f32(l, CAL_TAPE, "query.inverse", &t->inverse, (size_t[]){batch, units, 0});
     cal_layout_f32(l, CAL_TAPE, "query.w", &t->w_q, (size_t[]){queries, g, 0});
     cal_layout_f32(l, CAL_TAPE, "temperature", &t->temperature, (size_t[]){units, 0});
 }
@@ -189,7 +189,7 @@ static int forward(struct cal_region *r, const struct cal_step *s, const struct 
         return CAL_OK;
     cal_gemm(false, true, batch, queries, g, 1, t->g, g, a->w_q, g, 0, t->query, queries);
     cal_bias_add(batch, queries, t->query, a->b_q);
-    cal_direction(rows * (size_t)a->units, a->query, t->query, t->length);
+    cal_direction_of(rows * (size_t)a->units, a->query, t->query, t->inverse);
     memcpy(t->w_q, a->w_q, (size_t)queries * (size_t)g * sizeof *t->w_q);
     memcpy(t->temperature, a->temperature, (size_t)a->units * sizeof *t->temperature);
     memcpy(out[0], t->query, rows * (size_t)queries * sizeof *t->query);
@@ -225,7 +225,7 @@ static void backward(struct cal_global_attention *a, const struct cal_global_att
 {
     int batch = a->base.batch, codes = a->units * a->width, queries = a->units * a->query, g = a->bottleneck;
     cal_transpose(queries, batch, a->d_query_units, pitch, a->d_query, queries);
-    cal_direction_back((size_t)batch * (size_t)a->units, a->query, t->query, t->length, a->d_query);
+    cal_direction_of_back((size_t)batch * (size_t)a->units, a->query, t->query, t->inverse, a->d_query);
     cal_gemm(true, false, queries, g, batch, 1, a->d_query, queries, t->g, g, 1, a->g_w_q, g);
     add_rows(batch, queries, a->d_query, a->g_b_q);
     cal_gemm(false, false, batch, g, queries, 1, a->d_query, queries, t->w_q, g, 0, a->d_g, g);

@@ -27,7 +27,7 @@ struct cal_global_attention_tape {
     float *e, *p;       /* (B,U*D) as they came */
     float *g;           /* (B,G) */
     float *query;       /* (B,U*Q) */
-    float *length;      /* (B,U) of the queries before they were made directions */
+    float *inverse;     /* (B,U) 1 / length of the queries before they were made directions */
     float *w_q;         /* (U*Q,G) B as it was; the gradient needs no other weights */
     float *temperature; /* (U) as sent */
 };
