@@ -7,14 +7,24 @@
 #include "regions/global_attention/global_attention.h"
 #include "regions/null/null.h"
 #include "regions/perceptron/perceptron.h"
+#include "regions/predictive_cortex/predictive_cortex.h"
 #include "regions/populations/populations.h"
 #include "regions/readout/readout.h"
 #include "regions/region.h"
 #include "regions/stage/stage.h"
 
 const struct cal_region_ops *const cal_region_kinds[] = {
-    &cal_null_ops,    &cal_cortex_ops,     &cal_attention_ops,        &cal_stage_ops, &cal_backprop_ops, &cal_populations_ops,
-    &cal_readout_ops, &cal_perceptron_ops, &cal_global_attention_ops, NULL,
+    &cal_null_ops,
+    &cal_cortex_ops,
+    &cal_attention_ops,
+    &cal_stage_ops,
+    &cal_backprop_ops,
+    &cal_populations_ops,
+    &cal_readout_ops,
+    &cal_perceptron_ops,
+    &cal_global_attention_ops,
+    &cal_predictive_cortex_ops,
+    NULL,
 };
 
 const struct cal_region_ops *cal_region_kind(const char *name)
