@@ -98,7 +98,7 @@ static void bench(int hidden)
         .window = 96,
         .delay = 4,
         .learn_total = 1000000000,
-        .rule = {.negatives = CAL_NCE_WEIGHTED, .groups = 8, .tau = 10, .from = 4, .chunk = CHUNK},
+        .rule = {.negatives = CAL_NCE_WEIGHTED, .groups = 8, .tau = 10, .begin = 4, .chunk = CHUNK},
         .optimiser = {.kind = CAL_ADAM, .rate = 1e-6, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip = 1, .schedule = CAL_CONSTANT}};
     if (columns_create(c, &setup))
         cal_die(CAL_EINTERNAL, "%s", cal_err_message());

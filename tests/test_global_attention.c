@@ -351,7 +351,7 @@ static void test_temperatures_stay(void **state)
     hub_destroy(&h);
 }
 
-/* Frames before `from` leave no trace: other codes and no predictions yet, the same state. */
+/* Frames before `begin` leave no trace: other codes and no predictions yet, the same state. */
 static void test_early_frames(void **state)
 {
     static struct hub a, b;

@@ -316,10 +316,10 @@ static void test_rule(void **state)
     assert_non_null(strstr(cal_err_message(), "windows"));
     assert_int_equal(cal_nce_rule_check(&rule, 64, 100), CAL_EUSAGE);
     assert_non_null(strstr(cal_err_message(), "chunk"));
-    rule.from = 96;
+    rule.begin = 96;
     assert_int_equal(cal_nce_rule_check(&rule, 64, 96), CAL_EUSAGE);
     assert_non_null(strstr(cal_err_message(), "from"));
-    rule.from = 4;
+    rule.begin = 4;
     rule.groups = 6;
     assert_int_equal(cal_nce_rule_check(&rule, 64, 96), CAL_EUSAGE);
     assert_non_null(strstr(cal_err_message(), "power of two"));
@@ -330,12 +330,12 @@ static void test_rule(void **state)
     assert_int_equal(cal_nce_rule_check(&rule, 1, 96), CAL_EUSAGE);
 }
 
-/* Frames that count are those not before `from`; updates are steps, and the last one is within the run whatever its length. */
+/* Frames that count are those not before `begin`; updates are steps, and the last one is within the run whatever its length. */
 static void test_chunks(void **state)
 {
     struct cal_nce_rule rule = settings[WEIGHTED].rule;
     (void)state;
-    for (rule.from = 0; rule.from < 24; rule.from++) {
+    for (rule.begin = 0; rule.begin < 24; rule.begin++) {
         int all = 0, updates = 0;
         for (long frame = 0; frame < 24; frame++) {
             bool due = cal_nce_rule_due(&rule, frame);
@@ -343,7 +343,7 @@ static void test_chunks(void **state)
             updates += due;
             assert_int_equal(cal_nce_rule_counted(&rule, frame), cal_nce_rule_counted(&rule, frame - frame % 8));
         }
-        assert_int_equal(all, 24 - rule.from);
+        assert_int_equal(all, 24 - rule.begin);
         assert_int_equal(updates, 3);
     }
     struct cal_step s = {.learnt = 107, .learn_total = 108, .presentation = 7}, update = cal_nce_rule_step(&rule, &s);

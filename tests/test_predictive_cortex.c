@@ -36,7 +36,7 @@ static struct columns_setup setup_of(int regions, int columns)
                                   .window = T,
                                   .delay = LEAD,
                                   .learn_total = 1000,
-                                  .rule = {.negatives = CAL_NCE_WEIGHTED, .groups = 4, .tau = 3, .from = FROM, .chunk = K},
+                                  .rule = {.negatives = CAL_NCE_WEIGHTED, .groups = 4, .tau = 3, .begin = FROM, .chunk = K},
                                   .optimiser = {.kind = CAL_SGD, .rate = 0, .schedule = CAL_CONSTANT, .hold = 1, .last = 1}};
 }
 
@@ -551,7 +551,7 @@ static void late_context(struct columns *w)
 
 static void early_count(struct columns *w)
 {
-    w->setup.rule.from = LEAD - 1;
+    w->setup.rule.begin = LEAD - 1;
 }
 
 static void broken_window(struct columns *w)
@@ -593,7 +593,7 @@ static void what_does_not_fit_is_refused(void **state)
         {no_context, "exactly one context"},
         {no_rule, "has no rule for negatives"},
         {late_context, "expected no delay"},
-        {early_count, "expected from: 2 or more"},
+        {early_count, "expected begin: 2 or more"},
         {broken_window, "`chunk`"},
         {no_window, "windows"},
         {no_query, "brings no `query`"},

@@ -273,7 +273,7 @@ static int learn(struct cal_region *r, const struct cal_step *s, const struct ca
     (void)context;
     if (s->frame % rule->chunk == 0)
         begin_chunk(a);
-    if (s->frame >= rule->from)
+    if (s->frame >= rule->begin)
         count(a, tape, counted);
     if (weighs(a) && counted && cal_nce_rule_due(rule, s->frame))
         update(a, s);

@@ -35,9 +35,9 @@ const struct cal_param cal_nce_table[] = {
      .min = 0.01,
      .max = 40, /* exp(-2 tau) stays a normal float32 */
      .help = "sharpness: how fast exp(tau e.e') falls with the angle of two codes"},
-    {.name = "from",
+    {.name = "begin",
      .type = CAL_INT,
-     .offset = AT(from),
+     .offset = AT(begin),
      .unit = "frames",
      .value = "4",
      .min = 0,
@@ -56,7 +56,7 @@ const struct cal_param cal_nce_table[] = {
 
 bool cal_nce_rule_same(const struct cal_nce_rule *a, const struct cal_nce_rule *b)
 {
-    return a->negatives == b->negatives && a->groups == b->groups && a->tau == b->tau && a->from == b->from && a->chunk == b->chunk;
+    return a->negatives == b->negatives && a->groups == b->groups && a->tau == b->tau && a->begin == b->begin && a->chunk == b->chunk;
 }
 
 int cal_nce_rule_check(const struct cal_nce_rule *rule, int batch, long window)
@@ -72,15 +72,15 @@ int cal_nce_rule_check(const struct cal_nce_rule *rule, int batch, long window)
         return cal_fail(CAL_EUSAGE, "codes are predicted in time: expected a stimulus of windows, got one whose samples stand alone");
     if (window % rule->chunk)
         return cal_fail(CAL_EUSAGE, "`chunk`: expected a divisor of the window of %ld frames, got %ld", window, rule->chunk);
-    if (rule->from >= window)
-        return cal_fail(CAL_EUSAGE, "`from`: expected a frame of the window, 0 to %ld, got %ld", window - 1, rule->from);
+    if (rule->begin >= window)
+        return cal_fail(CAL_EUSAGE, "`begin`: expected a frame of the window, 0 to %ld, got %ld", window - 1, rule->begin);
     return CAL_OK;
 }
 
 int cal_nce_rule_counted(const struct cal_nce_rule *rule, long frame)
 {
     long first = frame - frame % rule->chunk, end = first + rule->chunk;
-    return (int)(rule->from <= first ? rule->chunk : rule->from < end ? end - rule->from : 0);
+    return (int)(rule->begin <= first ? rule->chunk : rule->begin < end ? end - rule->begin : 0);
 }
 
 bool cal_nce_rule_due(const struct cal_nce_rule *rule, long frame)

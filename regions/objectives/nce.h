@@ -27,13 +27,13 @@ struct cal_nce_rule {
     int negatives; /* enum cal_nce_negatives */
     long groups;   /* G of the softmax; each gets 1/G */
     double tau;    /* sharpness: exp(tau e.e') */
-    long from;     /* first frame of a window that has a prediction; there is no loss before */
+    long begin;    /* first frame of a window that has a prediction; there is no loss before */
     long chunk;    /* frames that make one update; truncated back-propagation goes back so far */
 };
 extern const struct cal_param cal_nce_table[];
 
 bool cal_nce_rule_same(const struct cal_nce_rule *a, const struct cal_nce_rule *b);
-/* Does the rule go with B sequences in windows of T frames? (A group needs two, T is whole chunks, `from` is within the window.) Error: CAL_EUSAGE. */
+/* Does the rule go with B sequences in windows of T frames? (A group needs two, T is whole chunks, `begin` is within the window.) Error: CAL_EUSAGE. */
 int cal_nce_rule_check(const struct cal_nce_rule *rule, int batch, long window);
 /* How many frames of the chunk that `frame` is in have a loss. */
 int cal_nce_rule_counted(const struct cal_nce_rule *rule, long frame);

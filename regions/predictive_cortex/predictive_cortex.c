@@ -141,9 +141,9 @@ static int check_context(struct cal_predictive *c)
     int error = cal_nce_rule_check(rule, r->batch, r->window);
     if (error)
         return error;
-    if (rule->from < c->lead)
-        return cal_fail(CAL_EUSAGE, "`%s` counts frames from %ld on, but there is no prediction before frame %d: expected from: %d or more",
-                        port->projection, rule->from, c->lead, c->lead);
+    if (rule->begin < c->lead)
+        return cal_fail(CAL_EUSAGE, "`%s` counts frames from %ld on, but there is no prediction before frame %d: expected begin: %d or more",
+                        port->projection, rule->begin, c->lead, c->lead);
     if (port->unit_offset % p->units || port->hub_units % p->units)
         return cal_fail(CAL_EUSAGE,
                         "units: columns of %ld do not go with the others that %s answers for: this region's units begin at %d of %d",
@@ -365,7 +365,7 @@ static int learn(struct cal_region *r, const struct cal_step *s, const struct ca
         memset(c->code_sum, 0, (size_t)(r->out.units * c->shape.width) * sizeof *c->code_sum);
         *c->counted = 0;
     }
-    if (s->frame >= rule->from && !s->blind) /* a prediction that stands for a code tells nothing of it */
+    if (s->frame >= rule->begin && !s->blind) /* a prediction that stands for a code tells nothing of it */
         gather(c, s, context[0], tape);
     if (cal_nce_rule_due(rule, s->frame) && *c->counted)
         error = update(c, s);
