@@ -1,165 +1,5 @@
-/* tests/test_global_attention.c - the global attention: its gradients, chunks, that units may be spread over regions, and what it refuses. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "core/err.h"
-#include "core/kernels.h"
-#include "core/mem.h"
-#include "core/rng.h"
-#include "regions/global_attention/global_attention.h"
-
-enum { B = 24, U = 8, D = 2, Q = 3, G = 5, T = 24, K = 8, FROM = 3, COLS = U * D, DRIVES_MOST = 8 };
-
-static const struct cal_nce_rule weighted = {CAL_NCE_WEIGHTED, 4, 5, FROM, K}, uniform = {CAL_NCE_UNIFORM, 4, 5, FROM, K};
-
-/* An attention wired by hand, whose units come in so many drives. */
-struct hub {
-    struct cal_region *region;
-    struct cal_global_attention_params params;
-    struct cal_nce_rule rule;
-    struct cal_port drive[DRIVES_MOST], target[2];
-    struct cal_tape tape;
-    float *out[3];
-    double metric[3];
-};
-
-static struct cal_global_attention_params params_of(int kind, double rate, double temperature)
-{
-    return (struct cal_global_attention_params){
-        .bottleneck = G,
-        .query = Q,
-        .temperature = temperature,
-        .optimiser = {.kind = kind, .rate = rate, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .schedule = CAL_CONSTANT}};
-}
-
-/* Ports and parameters; nothing is checked yet. The struct has to stay where it is. */
-static void hub_wire(struct hub *h, const struct cal_nce_rule *rule, struct cal_global_attention_params params, int drives)
-{
-    *h = (struct hub){.params = params, .rule = *rule};
-    for (int i = 0; i < drives; i++) {
-        struct cal_port *port = &h->drive[i];
-        *port = (struct cal_port){.projection = "codes", .peer = "V", .unit_offset = i * U / drives, .units = U / drives, .hub_units = U};
-        port->spec = (struct cal_rep_spec){.rows = B, .units = port->units};
-        cal_rep_spec_add(&port->spec, "e", port->units * D);
-        cal_rep_spec_add(&port->spec, "p", port->units * D);
-    }
-    for (int i = 0; i < 2; i++)
-        h->target[i] = (struct cal_port){.projection = i ? "other" : "context", .peer = "A", .role = CAL_CONTEXT, .rule = &h->rule};
-    struct cal_region *r = h->region = cal_region_create(&cal_global_attention_ops);
-    r->name = "A";
-    r->batch = B;
-    r->window = T;
-    r->seed = 3;
-    r->share = (struct cal_share){.shards = 1};
-    r->params = &h->params;
-    r->drive = h->drive;
-    r->n_drives = drives;
-    r->target = h->target;
-    r->n_targets = 2;
-}
-
-static void hub_create(struct hub *h, const struct cal_nce_rule *rule, struct cal_global_attention_params params, int drives)
-{
-    hub_wire(h, rule, params, drives);
-    if (cal_region_outputs(h->region) || cal_region_declare(h->region))
-        fail_msg("%s", cal_err_message());
-    cal_region_init(h->region);
-    cal_tape_init(&h->tape, h->region);
-    for (int i = 0; i < h->region->out.n; i++)
-        h->out[i] = cal_alloc(B * (size_t)h->region->out.slice[i].cols * sizeof(float));
-}
-
-static void hub_destroy(struct hub *h)
-{
-    cal_tape_finish(&h->tape);
-    for (int i = 0; i < 3; i++)
-        cal_free(h->out[i]);
-    cal_region_destroy(h->region);
-}
-
-/* Codes and predictions of all units in a frame: directions in the plane, p some way off e, both with causes in common. */
-static void look(long presentation, float e[B * COLS], float p[B * COLS])
-{
-    float cause[B], mix[B * U], off[B * U];
-    struct cal_rng rng = cal_rng_key(5, CAL_STREAM_TEST, 1, 0, (uint64_t)presentation);
-    cal_rng_normal_fill(&rng, 0, cause, B);
-    cal_rng_normal_fill(&rng, 1024, mix, B * U);
-    cal_rng_normal_fill(&rng, 2048, off, B * U);
-    for (int i = 0; i < B * U; i++) {
-        float angle = 1.5f * cause[i / U] * (float)(1 + i % U % 3) + 0.5f * mix[i], guess = angle + 0.4f * off[i];
-        e[D * i] = cosf(angle);
-        e[D * i + 1] = sinf(angle);
-        p[D * i] = cosf(guess);
-        p[D * i + 1] = sinf(guess);
-    }
-}
-
-/* One presentation, forward and learnt. */
-static void present_codes(struct hub *h, long presentation, const float *e, const float *p)
-{
-    struct cal_step s = {.presentation = presentation,
-                         .learn = true,
-                         .perceive = true,
-                         .frame = presentation % T,
-                         .rate = 1,
-                         .learnt = presentation,
-                         .learn_total = 1000};
-    struct cal_rep rep[DRIVES_MOST];
-    const struct cal_rep *drive[DRIVES_MOST];
-    for (int i = 0; i < h->region->n_drives; i++) {
-        int first = h->drive[i].unit_offset * D;
-        rep[i] =
-            (struct cal_rep){.spec = &h->drive[i].spec, .presentation = presentation, .data = {e + first, p + first}, .ld = {COLS, COLS}};
-        drive[i] = &rep[i];
-    }
-    assert_int_equal(cal_region_forward(h->region, &s, drive, &h->tape, h->out), CAL_OK);
-    assert_int_equal(cal_region_learn(h->region, NULL, &h->tape, h->metric), CAL_OK);
-}
-
-static void present(struct hub *h, long presentation)
-{
-    float e[B * COLS], p[B * COLS];
-    look(presentation, e, p);
-    present_codes(h, presentation, e, p);
-}
-
-static float *array_of(const struct hub *h, const char *name, size_t *n)
-{
-    const struct cal_layout *l = &h->region->layout;
-    for (int i = 0; i < l->n; i++)
-        if (!strcmp(l->arrays[i].name, name)) {
-            *n = cal_array_count(&l->arrays[i]);
-            return cal_array_data(&l->arrays[i]);
-        }
-    fail_msg("no array `%s`", name);
-    return NULL;
-}
-
-static bool state_equal(const struct hub *a, const struct hub *b)
-{
-    const struct cal_layout *x = &a->region->layout, *y = &b->region->layout;
-    bool equal = x->n == y->n;
-    for (int i = 0; equal && i < x->n; i++)
-        if (x->arrays[i].role == CAL_STATE)
-            equal = !memcmp(cal_array_data(&x->arrays[i]), cal_array_data(&y->arrays[i]), cal_array_bytes(&x->arrays[i]));
-    return equal;
-}
-
-/* What a checkpoint does. */
-static void copy_state(const struct hub *from, struct hub *to)
-{
-    const struct cal_layout *x = &from->region->layout, *y = &to->region->layout;
-    for (int i = 0; i < x->n; i++)
-        if (x->arrays[i].role == CAL_STATE)
-            memcpy(cal_array_data(&y->arrays[i]), cal_array_data(&x->arrays[i]), cal_array_bytes(&x->arrays[i]));
-}
+/* tests/test_global_attention.c - the global attention: its gradients, what it reports and climbs, and what it refuses. */
+#include "tests/global_hub.h"
 
 /* Row b's query of unit u, in float64, from the weights as they are. */
 static void query_of(const struct cal_global_attention *a, const float *p, int u, double query[Q])
@@ -290,26 +130,6 @@ static void test_metrics(void **state)
     hub_destroy(&h);
 }
 
-/* Equal bits, sent and learnt, however the units are spread. */
-static void test_spread(void **state)
-{
-    static struct hub whole, parts;
-    (void)state;
-    for (int drives = 2; drives <= 8; drives *= 2) {
-        hub_create(&whole, &weighted, params_of(CAL_ADAM, 1e-2, 3), 1);
-        hub_create(&parts, &weighted, params_of(CAL_ADAM, 1e-2, 3), drives);
-        for (int t = 0; t < 2 * K + 1; t++) {
-            present(&whole, t);
-            present(&parts, t);
-            for (int i = 0; i < 3; i++)
-                assert_memory_equal(whole.out[i], parts.out[i], (i == 1 ? U : i ? B * G : B * U * Q) * sizeof(float));
-        }
-        assert_true(state_equal(&whole, &parts));
-        hub_destroy(&whole);
-        hub_destroy(&parts);
-    }
-}
-
 /* Climbing raises the loss of codes that stay as they are; weights change where a chunk ends and nowhere else. */
 static void test_climbs(void **state)
 {
@@ -349,49 +169,6 @@ static void test_temperatures_stay(void **state)
     }
     assert_true(zeros > 0); /* and were stopped there */
     hub_destroy(&h);
-}
-
-/* Frames before `begin` leave no trace: other codes and no predictions yet, the same state. */
-static void test_early_frames(void **state)
-{
-    static struct hub a, b;
-    (void)state;
-    hub_create(&a, &weighted, params_of(CAL_ADAM, 1e-2, 3), 2);
-    hub_create(&b, &weighted, params_of(CAL_ADAM, 1e-2, 3), 2);
-    for (int t = 0; t < K; t++) {
-        float e[B * COLS], p[B * COLS];
-        present(&a, t);
-        look(t < FROM ? t + 100 : t, e, p);
-        if (t < FROM)
-            memset(p, 0, sizeof p);
-        present_codes(&b, t, e, p);
-    }
-    assert_true(state_equal(&a, &b));
-    present(&a, K);
-    present(&b, K + 1);
-    assert_false(state_equal(&a, &b));
-    hub_destroy(&a);
-    hub_destroy(&b);
-}
-
-/* A state saved in the middle of a chunk goes on bit for bit. */
-static void test_resumes(void **state)
-{
-    static struct hub a, b;
-    (void)state;
-    hub_create(&a, &weighted, params_of(CAL_ADAM, 1e-2, 3), 4);
-    for (int t = 0; t < K + 5; t++)
-        present(&a, t);
-    hub_create(&b, &weighted, params_of(CAL_ADAM, 1e-2, 3), 4);
-    copy_state(&a, &b);
-    for (int t = K + 5; t < T + 2; t++) { /* the next frame that does not count included */
-        present(&a, t);
-        present(&b, t);
-        assert_memory_equal(a.metric, b.metric, sizeof a.metric);
-    }
-    assert_true(state_equal(&a, &b));
-    hub_destroy(&a);
-    hub_destroy(&b);
 }
 
 /* The control: nothing is weighted or learnt; g alone is offered. */
@@ -476,9 +253,8 @@ int main(void)
 {
     cal_kernels_init();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gradients), cmocka_unit_test(test_metrics),           cmocka_unit_test(test_spread),
-        cmocka_unit_test(test_climbs),    cmocka_unit_test(test_temperatures_stay), cmocka_unit_test(test_early_frames),
-        cmocka_unit_test(test_resumes),   cmocka_unit_test(test_uniform),           cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_gradients),         cmocka_unit_test(test_metrics), cmocka_unit_test(test_climbs),
+        cmocka_unit_test(test_temperatures_stay), cmocka_unit_test(test_uniform), cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
