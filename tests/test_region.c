@@ -12,6 +12,7 @@
 #include "core/err.h"
 #include "core/mem.h"
 #include "core/param.h"
+#include "experiments/spec/experiment_parts.h"
 #include "regions/region.h"
 
 enum { B = 4, COLS = 3 };
@@ -56,6 +57,9 @@ static void test_registry(void **state)
         assert_true(ops->help && ops->outputs && ops->declare && ops->forward && ops->size >= sizeof(struct cal_region));
         assert_true(!ops->tape_size == !ops->declare_tape);
         assert_true(!ops->rule == !ops->rule_size);
+        for (const struct cal_param *key = ops->rule; key && key->name; key++) /* they stand in one map with the projection's own */
+            for (const struct cal_param *taken = cal_projection_table; taken->name; taken++)
+                assert_string_not_equal(key->name, taken->name);
         struct cal_region *r = cal_region_create(ops);
         assert_in_range(cal_region_n_metrics(r), ops->learn ? 1 : 0, CAL_METRICS_MAX);
         if (ops->learn)
