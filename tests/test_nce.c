@@ -318,7 +318,7 @@ static void test_rule(void **state)
     assert_non_null(strstr(cal_err_message(), "chunk"));
     rule.begin = 96;
     assert_int_equal(cal_nce_rule_check(&rule, 64, 96), CAL_EUSAGE);
-    assert_non_null(strstr(cal_err_message(), "from"));
+    assert_non_null(strstr(cal_err_message(), "begin"));
     rule.begin = 4;
     rule.groups = 6;
     assert_int_equal(cal_nce_rule_check(&rule, 64, 96), CAL_EUSAGE);

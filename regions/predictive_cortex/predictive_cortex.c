@@ -24,7 +24,7 @@ static const struct cal_param params[] = {
      .help = "most that the mean of a unit's codes over a chunk may have as its length; with more the run has collapsed and ends; 0 for no "
              "guard"},
     {"guard_after", CAL_INT, AT(guard_after), "steps", "800", 0, 1e9, .help = "learning steps before the guard begins"},
-    {"optimiser", CAL_TABLE, AT(optimiser), .table = cal_optim_table,
+    {"optimiser", CAL_TABLE, AT(optimiser), .table = cal_optim_adam_table,
      .help = "how the columns learn, an update a chunk; each is clipped to its share, clip by the root of the number of all columns"},
     {0},
 };
@@ -142,7 +142,8 @@ static int check_context(struct cal_predictive *c)
     if (error)
         return error;
     if (rule->begin < c->lead)
-        return cal_fail(CAL_EUSAGE, "`%s` counts frames from %ld on, but there is no prediction before frame %d: expected begin: %d or more",
+        return cal_fail(CAL_EUSAGE,
+                        "`%s` counts frames from %ld on, but there is no prediction before frame %d: expected begin: %d or more",
                         port->projection, rule->begin, c->lead, c->lead);
     if (port->unit_offset % p->units || port->hub_units % p->units)
         return cal_fail(CAL_EUSAGE,
