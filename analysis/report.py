@@ -15,6 +15,7 @@ import sys
 import contact
 import figures
 import figures_evaluation as evaluation
+import figures_video as video
 import rundir
 
 STYLE = """
@@ -56,6 +57,12 @@ CAPTIONS = {
     "synapses": ("Accuracy against synapses", "All layers together; a point a run. A synapse is silent that brings less than a thousandth of what its unit gets."),
     "weights": ("Distribution of weights", "The logarithms of the largest array's, the first seed of each variant. KS: the distance from a normal distribution, which is 0 at best."),
     "fields": ("Receptive fields", "The weights of units from each place of the picture; blue: from its negative."),
+    "generated": ("Generated frames", "What a decoder makes of the predictions, below what was there; from the red line on the stimulus is off, and each prediction rests on those before."),
+    "blind": (
+        "With the stimulus off",
+        "Mean squared error of the frames that are made of the predictions, by the variance round the mean image; mean over seeds, in a band from the least to the greatest.",
+    ),
+    "attended": ("What attention holds", "The principal components of the global code g, the first seed of each variant; the sign of each goes with the road's curvature."),
     "time": ("Time", "Computing, making the stimulus, waiting for others, moving data, recording and checkpoints."),
 }
 
@@ -73,6 +80,7 @@ def draw(runs, folder):
         "learning": figures.learning, "readouts": figures.readouts, "progress": figures.progress, "information": figures.cross_information, "plane": figures.information_plane,
         "convergence": figures.convergence, "preferred": figures.preferred, "correlation": figures.correlation, "time": figures.time_per_phase,
         "robustness": evaluation.robustness, "synapses": evaluation.synapses, "weights": evaluation.log_weights, "fields": evaluation.fields,
+        "generated": video.generated, "blind": video.blind, "attended": video.attended,
         "fewshot": lambda _: evaluation.fewshot(rundir.read_fewshot(folder)),
     }
     os.makedirs(os.path.join(folder, "figures"), exist_ok=True)

@@ -12,8 +12,8 @@ import numpy as np
 
 # One run. metrics: {region: {name: array over lines}}; codes: {region: frames x units}; sheet: units x height x width or None; information: None or
 # {dataset: array}, as analysis/information.h has them, and "nodes": their names. attack: the content of attack.json, or None;
-# arrays: the synapses, or None (read_arrays).
-Run = namedtuple("Run", "path label summary used metrics codes sheet information attack arrays")
+# arrays: the synapses, or None (read_arrays); video: None, or {dataset or attribute: value} of figures/video.h5.
+Run = namedtuple("Run", "path label summary used metrics codes sheet information attack arrays video")
 
 
 class BadRun(Exception):
@@ -53,7 +53,8 @@ def read_run(path):
         with open(os.path.join(path, "used.yml"), encoding="utf-8") as file:
             used = file.read()
     label = f"{summary.get('variant', '?')}, seed {summary.get('seed', '?')}"
-    return Run(path, label, summary, used, read_metrics(path), read_codes(path), read_sheet(path), read_information(path), read_attack(path), read_arrays(path))
+    others = read_sheet(path), read_information(path), read_attack(path), read_arrays(path), read_video(path)
+    return Run(path, label, summary, used, read_metrics(path), read_codes(path), *others)
 
 
 def group_of(region):
@@ -205,5 +206,16 @@ def read_information(path):
     try:
         with h5py.File(file_name, "r") as file:
             return {name: file[name][:] for name in file} | {"nodes": text(file["mutual"].attrs["nodes"]).split(" ")}
+    except (OSError, KeyError) as error:
+        raise BadRun(f"{file_name}: {error}") from error
+
+
+def read_video(path):
+    file_name = os.path.join(path, "figures", "video.h5")
+    if not os.path.exists(file_name):
+        return None
+    try:
+        with h5py.File(file_name, "r") as file:
+            return {name: file[name][:] for name in file} | dict(file.attrs)
     except (OSError, KeyError) as error:
         raise BadRun(f"{file_name}: {error}") from error

@@ -1,0 +1,130 @@
+"""The figures of a world in time, on a figures/video.h5 made here."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import h5py
+import numpy as np
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "analysis"))
+import figures
+import figures_video
+import rundir
+
+SIDE, FRAMES, BLIND, SEQUENCES = 8, 40, 25, 2
+
+
+def write_video(path, seed=1, better=0.0):
+    """A bright column that moves to the right; what is generated of it fades. An attention that holds the curvature, the wrong way round, and noise."""
+    os.makedirs(os.path.join(path, "figures"))
+    rng = np.random.default_rng(seed)
+    frames = np.arange(10, 10 + FRAMES)
+    true = np.zeros((SEQUENCES, FRAMES, SIDE, SIDE), dtype=np.float32)
+    for sequence in range(SEQUENCES):
+        for i in range(FRAMES):
+            true[sequence, i, :, (i + sequence) % SIDE] = 1
+    ago = np.maximum(frames - BLIND + 1, 0)
+    curvature = np.sin(np.linspace(0, 20, 300))
+    with h5py.File(os.path.join(path, "figures", "video.h5"), "w") as file:
+        file.attrs["blind_from"] = BLIND
+        file["frames"] = frames
+        file["true"], file["generated"] = true, true * np.exp(-0.2 * ago)[None, :, None, None].astype(np.float32)
+        ahead = np.arange(1, 40)
+        file["blind_error"], file["blind_mean_image"] = 1 - (0.2 + better) * np.exp(-0.05 * ahead), 0.98 + 0 * ahead
+        file["blind_last_frame"] = 2 - 1.7 * np.exp(-0.5 * (ahead - 1))
+        file["g"] = np.outer(-3 * curvature, [1, -1, 0.5, 0]) + 0.1 * rng.normal(size=(300, 4))
+        file["curvature"], file["track"] = curvature, np.repeat([7, 3, 3], 100)
+        angle = np.linspace(0, 2 * np.pi, 300)
+        file["position"] = np.stack([55 * np.cos(angle), 50 * np.sin(angle)], 1)
+
+
+class FiguresOfVideo(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.dir = folder.name
+
+    def run_directory(self, variant="minimax", seed=1, **how):
+        path = os.path.join(self.dir, variant, f"seed-{seed}")
+        os.makedirs(path)
+        with open(os.path.join(path, "summary.json"), "w", encoding="utf-8") as file:
+            json.dump({"experiment": "toy", "variant": variant, "seed": seed, "measures": {}}, file)
+        write_video(path, **how)
+        return path
+
+    def report(self, path):
+        return subprocess.run([sys.executable, os.path.join(ROOT, "analysis", "report.py"), path], capture_output=True, text=True, check=False)
+
+    def drawn(self, drawer, *paths):
+        figure = drawer([rundir.read_run(path) for path in paths])
+        self.addCleanup(figures.plt.close, figure)
+        return figure
+
+    def test_report_of_a_run_and_of_a_comparison(self):
+        for variant in ("minimax", "control"):
+            for seed in (1, 2):
+                path = self.run_directory(variant, seed)
+        with open(os.path.join(self.dir, "compare.json"), "w", encoding="utf-8") as file:
+            json.dump({"minimax": {}, "control": {}}, file)
+        for folder in (path, self.dir):
+            result = self.report(folder)
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+            self.assertLessEqual({"generated.png", "blind.png", "attended.png"}, set(os.listdir(os.path.join(folder, "figures"))))
+            with open(os.path.join(folder, "report.html"), encoding="utf-8") as file:
+                text = file.read()
+            for heading in ("Generated frames", "With the stimulus off", "What attention holds"):
+                self.assertIn(f"<h2>{heading}</h2>", text)
+
+    def test_generated_stand_below_the_true_ones(self):
+        axis = self.drawn(figures_video.generated, self.run_directory()).axes[0]
+        self.assertEqual([label.get_text() for label in axis.get_yticklabels()], ["true", "generated"] * SEQUENCES)
+        shown = [int(label.get_text()) for label in axis.get_xticklabels()]
+        self.assertEqual((shown[0], shown[3], shown[4], shown[-1], len(shown)), (10, 24, 25, 49, 12))
+        picture = axis.images[0].get_array()
+        for x, frame in enumerate(shown):
+            top = x * (SIDE + 1) + (frame - 10) % SIDE
+            self.assertEqual(picture[0, top], 1)
+            self.assertAlmostEqual(picture[SIDE + 1, top], np.exp(-0.2 * max(frame - BLIND + 1, 0)), places=5)
+        self.assertAlmostEqual(axis.lines[0].get_xdata()[0], 4 * (SIDE + 1) - 1)
+
+    def test_variants_one_below_the_other(self):
+        paths = [self.run_directory(variant) for variant in ("minimax", "control")]
+        axis = self.drawn(figures_video.generated, *paths).axes[0]
+        self.assertEqual([label.get_text() for label in axis.get_yticklabels()], ["true", "minimax", "control"])
+
+    def test_blind_curves_are_means_over_seeds(self):
+        paths = [self.run_directory("minimax", seed, better=better) for seed, better in ((1, 0.0), (2, 0.2))]
+        lines = {line.get_label(): line for line in self.drawn(figures_video.blind, *paths).axes[0].lines}
+        self.assertEqual(list(lines), ["minimax", "mean image", "last frame seen"])
+        self.assertEqual(list(lines["minimax"].get_xdata()[[0, -1]]), [1, 39])
+        self.assertAlmostEqual(lines["minimax"].get_ydata()[0], 1 - 0.3 * np.exp(-0.05))
+        self.assertAlmostEqual(lines["last frame seen"].get_ydata()[0], 0.3)
+
+    def test_components_go_with_the_curvature(self):
+        video = rundir.read_run(self.run_directory()).video
+        share, scores = figures_video.components(video["g"], video["curvature"])
+        self.assertGreater(share[0], 0.98)
+        self.assertAlmostEqual(share.sum(), 1)
+        self.assertGreater(np.corrcoef(scores[:, 0], video["curvature"])[0, 1], 0.99)
+        np.testing.assert_allclose(np.var(scores, axis=0) / np.var(video["g"], axis=0).sum(), share, atol=1e-9)
+
+    def test_the_map_is_of_one_track(self):
+        figure = self.drawn(figures_video.attended, self.run_directory())
+        on_map = next(axis for axis in figure.axes if axis.get_title() == "on the map of a track")
+        self.assertEqual(len(on_map.collections[0].get_offsets()), 200)
+
+    def test_a_damaged_file_is_named(self):
+        path = self.run_directory()
+        os.truncate(os.path.join(path, "figures", "video.h5"), 300)
+        result = self.report(path)
+        self.assertEqual(result.returncode, 3)
+        self.assertRegex(result.stderr, r"^report: .*video.h5: .*\n$")
+
+
+if __name__ == "__main__":
+    unittest.main()
