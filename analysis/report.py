@@ -60,7 +60,7 @@ CAPTIONS = {
     "generated": ("Generated frames", "What a decoder makes of the predictions, below what was there; from the red line on the stimulus is off, and each prediction rests on those before."),
     "blind": (
         "With the stimulus off",
-        "Mean squared error of the frames that are made of the predictions, by the variance round the mean image; mean over seeds, in a band from the least to the greatest.",
+        "Mean squared error of what is made of the predictions, by that of the mean image; mean over seeds, in a band from the least to the greatest.",
     ),
     "attended": ("What attention holds", "The principal components of the global code g, the first seed of each variant; the sign of each goes with the road's curvature."),
     "time": ("Time", "Computing, making the stimulus, waiting for others, moving data, recording and checkpoints."),

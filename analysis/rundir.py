@@ -12,7 +12,7 @@ import numpy as np
 
 # One run. metrics: {region: {name: array over lines}}; codes: {region: frames x units}; sheet: units x height x width or None; information: None or
 # {dataset: array}, as analysis/information.h has them, and "nodes": their names. attack: the content of attack.json, or None;
-# arrays: the synapses, or None (read_arrays); video: None, or {dataset or attribute: value} of figures/video.h5.
+# arrays: the synapses, or None (read_arrays); video: None, or {dataset: array} and blind_from (read_video).
 Run = namedtuple("Run", "path label summary used metrics codes sheet information attack arrays video")
 
 
@@ -211,11 +211,13 @@ def read_information(path):
 
 
 def read_video(path):
+    """figures/video.h5, as analysis/video.h has it, and blind_from."""
     file_name = os.path.join(path, "figures", "video.h5")
     if not os.path.exists(file_name):
         return None
     try:
         with h5py.File(file_name, "r") as file:
-            return {name: file[name][:] for name in file} | dict(file.attrs)
+            blind_from = {"blind_from": int(file["frame"].attrs["blind_from"])} if "frame" in file else {}
+            return {name: file[name][:] for name in file} | blind_from
     except (OSError, KeyError) as error:
         raise BadRun(f"{file_name}: {error}") from error

@@ -29,18 +29,18 @@ def write_video(path, seed=1, better=0.0):
         for i in range(FRAMES):
             true[sequence, i, :, (i + sequence) % SIDE] = 1
     ago = np.maximum(frames - BLIND + 1, 0)
+    curve = np.stack([1 - (0.2 + better) * np.exp(-0.05 * ago), np.full(FRAMES, 0.98), np.where(ago, 2 - 1.7 * np.exp(0.5 - 0.5 * ago), np.nan)], 1)
+    angle = np.tile(np.linspace(0, 2 * np.pi, 100), 3)
+    heading = angle + np.pi / 2
     curvature = np.sin(np.linspace(0, 20, 300))
     with h5py.File(os.path.join(path, "figures", "video.h5"), "w") as file:
-        file.attrs["blind_from"] = BLIND
-        file["frames"] = frames
-        file["true"], file["generated"] = true, true * np.exp(-0.2 * ago)[None, :, None, None].astype(np.float32)
-        ahead = np.arange(1, 40)
-        file["blind_error"], file["blind_mean_image"] = 1 - (0.2 + better) * np.exp(-0.05 * ahead), 0.98 + 0 * ahead
-        file["blind_last_frame"] = 2 - 1.7 * np.exp(-0.5 * (ahead - 1))
+        file["frame"] = frames
+        file["frame"].attrs["blind_from"] = BLIND
+        file["truth"], file["generated"] = true, true * np.exp(-0.2 * ago)[None, :, None, None].astype(np.float32)
+        file["curve"], file["curve_road"] = curve, curve - 0.3
         file["g"] = np.outer(-3 * curvature, [1, -1, 0.5, 0]) + 0.1 * rng.normal(size=(300, 4))
-        file["curvature"], file["track"] = curvature, np.repeat([7, 3, 3], 100)
-        angle = np.linspace(0, 2 * np.pi, 300)
-        file["position"] = np.stack([55 * np.cos(angle), 50 * np.sin(angle)], 1)
+        file["curvature"], file["g_sequence"] = curvature, np.repeat([0, 1, 64], 100)
+        file["car"] = np.stack([55 * np.cos(angle), 55 * np.sin(angle), heading, 0 * angle, 0 * angle], 1)
 
 
 class FiguresOfVideo(unittest.TestCase):
@@ -99,11 +99,14 @@ class FiguresOfVideo(unittest.TestCase):
 
     def test_blind_curves_are_means_over_seeds(self):
         paths = [self.run_directory("minimax", seed, better=better) for seed, better in ((1, 0.0), (2, 0.2))]
-        lines = {line.get_label(): line for line in self.drawn(figures_video.blind, *paths).axes[0].lines}
+        frames_axis, road_axis = self.drawn(figures_video.blind, *paths).axes
+        lines = {line.get_label(): line for line in frames_axis.lines[:3]}
         self.assertEqual(list(lines), ["minimax", "mean image", "last frame seen"])
-        self.assertEqual(list(lines["minimax"].get_xdata()[[0, -1]]), [1, 39])
-        self.assertAlmostEqual(lines["minimax"].get_ydata()[0], 1 - 0.3 * np.exp(-0.05))
-        self.assertAlmostEqual(lines["last frame seen"].get_ydata()[0], 0.3)
+        self.assertEqual(list(lines["minimax"].get_xdata()[[0, -1]]), [10, 49])
+        self.assertAlmostEqual(lines["minimax"].get_ydata()[BLIND - 10], 1 - 0.3 * np.exp(-0.05))
+        self.assertTrue(np.isnan(lines["last frame seen"].get_ydata()[BLIND - 11]))
+        self.assertAlmostEqual(lines["last frame seen"].get_ydata()[BLIND - 10], 0.3)
+        self.assertAlmostEqual(road_axis.lines[0].get_ydata()[0], 0.4)
 
     def test_components_go_with_the_curvature(self):
         video = rundir.read_run(self.run_directory()).video
@@ -113,10 +116,24 @@ class FiguresOfVideo(unittest.TestCase):
         self.assertGreater(np.corrcoef(scores[:, 0], video["curvature"])[0, 1], 0.99)
         np.testing.assert_allclose(np.var(scores, axis=0) / np.var(video["g"], axis=0).sum(), share, atol=1e-9)
 
-    def test_the_map_is_of_one_track(self):
-        figure = self.drawn(figures_video.attended, self.run_directory())
-        on_map = next(axis for axis in figure.axes if axis.get_title() == "on the map of a track")
-        self.assertEqual(len(on_map.collections[0].get_offsets()), 200)
+    def test_ways_start_upwards(self):
+        video = rundir.read_run(self.run_directory()).video
+        to_right, ahead = figures_video.way(video["car"][:26]).T  # a quarter of a turn to the left, of radius 55
+        np.testing.assert_allclose((to_right[0], ahead[0]), (0, 0))
+        np.testing.assert_allclose((to_right[-1], ahead[-1]), (-55, 55), atol=2)
+        figure = self.drawn(figures_video.attended, os.path.join(self.dir, "minimax", "seed-1"))
+        ways = next(axis for axis in figure.axes if axis.get_title().startswith("the car's way"))
+        self.assertEqual([len(dots.get_offsets()) for dots in ways.collections], [100, 100, 100])
+
+    def test_what_the_world_does_not_offer_is_left_out(self):
+        path = self.run_directory()
+        with h5py.File(os.path.join(path, "figures", "video.h5"), "a") as file:
+            for name in ("curvature", "car", "curve_road"):
+                del file[name]
+        self.assertEqual(self.report(path).returncode, 0)
+        made = os.listdir(os.path.join(path, "figures"))
+        self.assertIn("blind.png", made)
+        self.assertNotIn("attended.png", made)
 
     def test_a_damaged_file_is_named(self):
         path = self.run_directory()
