@@ -1,6 +1,6 @@
 """The video experiment as users run it, a process a region, against the same model in PyTorch on the same two cores.
 
-usage: ./run bench video, which calls it; --short: a turn of one window, to see that it runs
+usage: ./run bench video, which calls it; --short: a turn of one window with the smaller first layer, to see that it runs
 
 Updates a second, an update being 8 frames of 64 sequences: the program's own samples_per_s, PyTorch's from analysis/bench_video_torch.py. 9 processes stand against PyTorch with one
 thread or with two, whichever is faster; a single process stands against one thread. `hidden` is the size of the first layer that two units share: 16 of each of the eight regions is as much work as the 128 that 16 units share in the
@@ -59,7 +59,7 @@ def bench(hidden, n_turns, windows, has_pytorch):
         if has_pytorch:
             theirs.append(pytorch(hidden, windows))
     for name, (_, threads) in WAYS.items():
-        line = f"video, hidden {hidden:3}, {name:11}: {statistics.median(ours[name]):5.1f} updates/s"
+        line = f"video, hidden {hidden:3}, {name + ":":12} {statistics.median(ours[name]):5.1f} updates/s"
         if has_pytorch:
             rivals = [max(turn[count] for count in threads) for turn in theirs]
             line += f", PyTorch {statistics.median(rivals):5.1f}, ratio {spread([mine / rival for mine, rival in zip(ours[name], rivals)])}"
@@ -74,8 +74,8 @@ def main(arguments):
     has_pytorch = importlib.util.find_spec("torch") is not None
     if not has_pytorch:
         print("PyTorch skipped: python3-torch is not installed")
-    n_turns, windows = (1, 1) if "--short" in arguments else (3, 4)
-    for hidden in MODELS:
+    n_turns, windows, models = (1, 1, [16]) if "--short" in arguments else (3, 4, MODELS)
+    for hidden in models:
         bench(hidden, n_turns, windows, has_pytorch)
 
 

@@ -8,8 +8,8 @@ the paper), written as one writes it in eager PyTorch: one process, the encoder 
 multiplied for four frames together, autograd, two Adam optimisers, one of which climbs. `--columns 1 --hidden 128` is one first layer that 16 units share; 8 columns have one each.
 Frames are in memory, as numbers and without noise, which is drawn once a frame.
 
-FILE.h5 holds, K frames of B sequences: x (K,B,D) what was seen, memory (K,B,U*d) what the predictor was given, state (U,B,32) of the GRUs before, counted (K) 1 where a frame has
-a loss; weights/ and, optionally, grad/ and loss. Weights of the cortex: W1 (C,H,D), b1 (C,H), W2 (U,32,H), b2 (U,32), W3 (U,d,32), b3 (U,d); Wx (U,96,U*d), bx, Wh (U,96,32), bh
+FILE.h5 holds, of the K frames of a chunk that have a loss, B sequences each: x (K,B,D) what was seen, memory (K,B,U*d) what the predictor was given, state (U,B,32) of the GRUs
+before them; weights/ and, optionally, grad/ and loss. Weights of the cortex: W1 (C,H,D), b1 (C,H), W2 (U,32,H), b2 (U,32), W3 (U,d,32), b3 (U,d); Wx (U,96,U*d), bx, Wh (U,96,32), bh
 of the GRUs, rows of the reset gate, of the update gate and of the candidate; Wo (U,d,32), bo (U,d). Of attention: A (g,U*d), a (g), Bq (U,q,g), bq (U,q), T (U).
 Gradients are those of the loss (attention climbs them), neither clipped.
 """
@@ -161,15 +161,13 @@ def bench(torch, options):
     return statistics.median(times[3:]), min(times[3:])
 
 
-def reference(torch, weights, x, memory, state, counted):
-    """Loss of the frames that count and the gradient of each weight, in double precision. Arrays in, a number and arrays out."""
+def reference(torch, weights, x, memory, state):
+    """Loss and the gradient of each weight, in double precision. Arrays in, a number and arrays out."""
     number = lambda value: torch.tensor(value, dtype=torch.float64)
     doubles = {name: number(value).requires_grad_() for name, value in weights.items()}
-    x = number(x)
-    e = encode(torch, doubles, x.flatten(0, 1))
+    e = encode(torch, doubles, number(x).flatten(0, 1))
     p, _ = predict(torch, doubles, number(memory), number(state))
-    kept = torch.tensor(counted, dtype=torch.bool)
-    loss = minimax_loss(torch, doubles, e.view(len(e), len(x), x.shape[1], -1)[:, kept], p[:, kept])
+    loss = minimax_loss(torch, doubles, e.view(p.shape), p)
     loss.backward()
     return loss.item(), {name: value.grad.numpy() for name, value in doubles.items()}
 
@@ -183,7 +181,7 @@ def check(torch, path, tolerance):
         weights = {name: file["weights"][name][()] for name in CORTEX + ATTENTION}
         expected = {name: value[()] for name, value in file["grad"].items()} if "grad" in file else {}
         loss_there = float(file["loss"][()]) if "loss" in file else None
-        loss, gradients = reference(torch, weights, *(file[name][()] for name in ("x", "memory", "state", "counted")))
+        loss, gradients = reference(torch, weights, *(file[name][()] for name in ("x", "memory", "state")))
     good = loss_there is None or abs(loss_there - loss) <= tolerance * max(1, abs(loss))
     print(f"loss {loss:.9g}" + ("" if loss_there is None else f", in the file {loss_there:.9g}"))
     for name, gradient in gradients.items():
