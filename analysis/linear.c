@@ -2,13 +2,15 @@
 #include "analysis/linear.h"
 
 #include <math.h>
+#include <string.h>
 
 #include <cblas.h>
 
 #include "core/err.h"
 #include "core/mem.h"
 
-#define BLOCK 256 /* rows taken to float64 at a time */
+#define BLOCK 256  /* rows taken to float64 at a time */
+#define STILL 1e-9 /* a direction in which a unit moves less than this share of its mean square says nothing */
 
 /* LAPACK, as OpenBLAS has it; Debian's OpenBLAS comes without a header for it. Fortran passes the lengths of texts last. */
 void dposv_(const char *uplo, const int *n, const int *n_rhs, double *a, const int *lda, double *b, const int *ldb, int *info,
@@ -92,25 +94,25 @@ static double residual(const float *x, const float *t, size_t rows, int inputs, 
     return sum;
 }
 
-int cal_ridge_error(const float *x, const float *t, size_t rows, int inputs, int outputs, double ridge, double *mse)
+int cal_ridge_transfer(const struct cal_pairs *fit, const struct cal_pairs *test, double ridge, double *mse)
 {
-    CAL_ASSERT(rows >= 2 && inputs > 0 && outputs > 0);
-    size_t fit = rows / 2, in = (size_t)inputs, out = (size_t)outputs;
+    CAL_ASSERT(fit->rows > 0 && test->rows > 0 && fit->inputs > 0 && fit->outputs > 0);
+    CAL_ASSERT(test->inputs == fit->inputs && test->outputs == fit->outputs);
+    int inputs = fit->inputs, outputs = fit->outputs, info;
+    size_t in = (size_t)inputs, out = (size_t)outputs;
     double *mean_x = alloc_doubles(1, in), *mean_t = alloc_doubles(1, out);
     double *normal = alloc_doubles(in, in), *w = alloc_doubles(out, in);
-    int info;
-    column_means(x, fit, inputs, mean_x);
-    column_means(t, fit, outputs, mean_t);
-    gram_matrix(x, fit, inputs, mean_x, normal);
-    cross_matrix(x, t, fit, inputs, outputs, mean_x, mean_t, w);
+    column_means(fit->x, fit->rows, inputs, mean_x);
+    column_means(fit->t, fit->rows, outputs, mean_t);
+    gram_matrix(fit->x, fit->rows, inputs, mean_x, normal);
+    cross_matrix(fit->x, fit->t, fit->rows, inputs, outputs, mean_x, mean_t, w);
     for (size_t d = 0; d < in; d++) {
         double *diagonal = &normal[d * in + d];
         *diagonal = *diagonal > 0 ? *diagonal * (1 + ridge) : 1; /* constant: the right-hand side is 0, and so its weight */
     }
     /* Symmetric, and the right-hand sides lie one after the other: Fortran's order is ours. */
     dposv_("U", &inputs, &outputs, normal, &inputs, w, &inputs, &info, 1);
-    *mse =
-        info ? NAN : residual(x + fit * in, t + fit * out, rows - fit, inputs, outputs, mean_x, mean_t, w) / (double)((rows - fit) * out);
+    *mse = info ? NAN : residual(test->x, test->t, test->rows, inputs, outputs, mean_x, mean_t, w) / (double)(test->rows * out);
     cal_free(w);
     cal_free(normal);
     cal_free(mean_t);
@@ -118,10 +120,33 @@ int cal_ridge_error(const float *x, const float *t, size_t rows, int inputs, int
     return isfinite(*mse) ? CAL_OK : cal_fail(CAL_ENUMERICS, "ridge regression: the normal equations have no solution (LAPACK: %d)", info);
 }
 
-/* Eigenvectors of a symmetric matrix (n,n), in place: row i afterwards belongs to the i-th smallest eigenvalue. */
-static int eigenvectors(int n, double *matrix)
+int cal_ridge_error(const float *x, const float *t, size_t rows, int inputs, int outputs, double ridge, double *mse)
 {
-    double *values = alloc_doubles(1, (size_t)n), best_work;
+    CAL_ASSERT(rows >= 2);
+    size_t half = rows / 2;
+    const struct cal_pairs fit = {half, inputs, outputs, x, t},
+                           test = {rows - half, inputs, outputs, x + half * (size_t)inputs, t + half * (size_t)outputs};
+    return cal_ridge_transfer(&fit, &test, ridge, mse);
+}
+
+double cal_mean_error(const struct cal_pairs *fit, const struct cal_pairs *test)
+{
+    size_t out = (size_t)fit->outputs;
+    double *mean = alloc_doubles(1, out), sum = 0;
+    column_means(fit->t, fit->rows, fit->outputs, mean);
+    for (size_t i = 0; i < test->rows; i++)
+        for (size_t c = 0; c < out; c++) {
+            double away = (double)test->t[i * out + c] - mean[c];
+            sum += away * away;
+        }
+    cal_free(mean);
+    return sum / (double)(test->rows * out);
+}
+
+/* Eigenvectors of a symmetric matrix (n,n), in place: row i afterwards belongs to the i-th smallest eigenvalue, values[i]. */
+static int eigenvectors(int n, double *matrix, double *values)
+{
+    double best_work;
     int info, best_iwork, ask = -1;
     dsyevd_("V", "U", &n, matrix, &n, values, &best_work, &ask, &best_iwork, &ask, &info, 1, 1);
     int lwork = (int)best_work, liwork = best_iwork;
@@ -130,8 +155,7 @@ static int eigenvectors(int n, double *matrix)
     dsyevd_("V", "U", &n, matrix, &n, values, work, &lwork, iwork, &liwork, &info, 1, 1);
     cal_free(iwork);
     cal_free(work);
-    cal_free(values);
-    return info ? cal_fail(CAL_ENUMERICS, "principal components: no eigenvectors (LAPACK: %d)", info) : CAL_OK;
+    return info ? cal_fail(CAL_ENUMERICS, "no eigenvectors (LAPACK: %d)", info) : CAL_OK;
 }
 
 /* codes (rows,k) = (x - mean) V^T, V (k,cols). */
@@ -152,15 +176,18 @@ static void project(const float *x, size_t rows, int cols, int k, const double *
 int cal_pca(const float *x, size_t rows, int cols, int k, float *codes)
 {
     CAL_ASSERT(rows >= 2 && k >= 1 && k <= cols);
-    double *mean = alloc_doubles(1, (size_t)cols), *matrix = alloc_doubles((size_t)cols, (size_t)cols), trace = 0;
+    double *mean = alloc_doubles(1, (size_t)cols), *values = alloc_doubles(1, (size_t)cols),
+           *matrix = alloc_doubles((size_t)cols, (size_t)cols), trace = 0;
     column_means(x, rows / 2, cols, mean);
     gram_matrix(x, rows / 2, cols, mean, matrix);
     for (int c = 0; c < cols; c++)
         trace += matrix[(size_t)c * (size_t)cols + (size_t)c];
-    int err = isfinite(trace) ? eigenvectors(cols, matrix) : cal_fail(CAL_ENUMERICS, "principal components: the data are not finite");
+    int err =
+        isfinite(trace) ? eigenvectors(cols, matrix, values) : cal_fail(CAL_ENUMERICS, "principal components: the data are not finite");
     if (!err) /* the last k rows: the largest */
         project(x, rows, cols, k, mean, matrix + (size_t)(cols - k) * (size_t)cols, codes);
     cal_free(matrix);
+    cal_free(values);
     cal_free(mean);
     return err;
 }
@@ -183,6 +210,100 @@ double cal_mean_correlation(const float *x, size_t rows, int cols)
     cal_free(gram);
     cal_free(mean);
     return pairs ? sum / (double)pairs : NAN;
+}
+
+/* Of a unit's block of the Gram matrix, (d,d) in place: row r of `turn` (d,d) afterwards takes what the unit does to its r-th direction, scaled to
+ * sum of squares 1. Counts the directions that there are: those whose sum of squares is above `least`. */
+static int whiten(int d, double *block, double least, double *turn, int *directions)
+{
+    size_t n = (size_t)d;
+    double *values = alloc_doubles(1, n);
+    int err = eigenvectors(d, block, values);
+    *directions = 0;
+    for (size_t r = n; !err && r-- > 0 && values[r] > least;) {
+        double scale = 1 / sqrt(values[r]);
+        for (size_t c = 0; c < n; c++)
+            turn[(size_t)*directions * n + c] = block[r * n + c] * scale;
+        ++*directions;
+    }
+    cal_free(values);
+    return err;
+}
+
+/* Sum of the squared canonical correlations of two units: |T_a G_ab T_b^T|^2. `cross` (d,d) has row stride `stride`; `work` (2,d,d). */
+static double shared_variance(int d, const double *cross, int stride, const double *turn_a, int n_a, const double *turn_b, int n_b,
+                              double *work)
+{
+    double sum = 0, *half = work, *whole = work + (size_t)d * (size_t)d;
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n_a, d, d, 1.0, turn_a, d, cross, stride, 0.0, half, d);
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n_a, n_b, d, 1.0, half, d, turn_b, d, 0.0, whole, d);
+    for (int i = 0; i < n_a; i++)
+        for (int k = 0; k < n_b; k++)
+            sum += whole[i * d + k] * whole[i * d + k];
+    return sum;
+}
+
+/* Each unit's own directions, from the Gram matrix: turn (units,d,d), directions (units). */
+static int whiten_all(const double *gram, const double *mean, size_t rows, int units, int width, double *turn, int *directions)
+{
+    size_t n = (size_t)units, d = (size_t)width, cols = n * d;
+    double *block = alloc_doubles(d, d);
+    int err = CAL_OK;
+    for (size_t u = 0; !err && u < n; u++) {
+        double squares = 0; /* the mean's included */
+        for (size_t i = 0; i < d; i++) {
+            memcpy(block + i * d, gram + (u * d + i) * cols + u * d, d * sizeof *block);
+            squares += block[i * d + i] + (double)rows * mean[u * d + i] * mean[u * d + i];
+        }
+        err = isfinite(squares) ? whiten(width, block, STILL * squares, turn + u * d * d, &directions[u])
+                                : cal_fail(CAL_ENUMERICS, "canonical correlations: the data are not finite");
+    }
+    cal_free(block);
+    return err;
+}
+
+int cal_redundancy(const float *x, size_t rows, int units, int width, double *value)
+{
+    size_t n = (size_t)units, d = (size_t)width, cols = n * d;
+    double *mean = alloc_doubles(1, cols), *gram = alloc_doubles(cols, cols), *turn = alloc_doubles(n, d * d),
+           *work = alloc_doubles(2, d * d), sum = 0;
+    int *directions = cal_alloc(n * sizeof *directions);
+    long pairs = 0;
+    column_means(x, rows, (int)cols, mean);
+    gram_matrix(x, rows, (int)cols, mean, gram);
+    int err = whiten_all(gram, mean, rows, units, width, turn, directions);
+    for (size_t a = 0; !err && a < n; a++)
+        for (size_t b = 0; b < a; b++) {
+            int least = directions[a] < directions[b] ? directions[a] : directions[b];
+            if (!least)
+                continue;
+            sum += shared_variance(width, gram + a * d * cols + b * d, (int)cols, turn + a * d * d, directions[a], turn + b * d * d,
+                                   directions[b], work) /
+                   least;
+            pairs++;
+        }
+    *value = pairs ? sum / (double)pairs : NAN;
+    cal_free(directions);
+    cal_free(work);
+    cal_free(turn);
+    cal_free(gram);
+    cal_free(mean);
+    return err;
+}
+
+double cal_largest_mean(const float *x, size_t rows, int units, int width)
+{
+    size_t d = (size_t)width;
+    double *mean = alloc_doubles((size_t)units, d), largest = 0;
+    column_means(x, rows, units * width, mean);
+    for (size_t u = 0; u < (size_t)units; u++) {
+        double square = 0;
+        for (size_t i = 0; i < d; i++)
+            square += mean[u * d + i] * mean[u * d + i];
+        largest = fmax(largest, sqrt(square));
+    }
+    cal_free(mean);
+    return largest;
 }
 
 double cal_live_share(const float *x, size_t rows, int cols, double sd)

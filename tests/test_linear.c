@@ -2,6 +2,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -156,12 +157,102 @@ static void live_by_hand(void **state)
     NEAR(cal_live_share(x, 2, 4, 0.03), 0.75, 0);
 }
 
+/* Units of two columns, made of the orthogonal columns p, q, r, s. */
+enum { N = 16 };
+static const struct {
+    const char *units;
+    int n;
+    double value;
+    bool none;
+} redundant[] = {
+    {"ab", 2, 1, false},         /* one is the other, turned and scaled */
+    {"ac", 2, 0.25, false},      /* a direction in common, of squared correlation 1/2 */
+    {"ad", 2, 0, false},         /* nothing */
+    {"cd", 2, 0.5, false},       /* d has one direction, which is half of one of c */
+    {"abc", 3, 1.5 / 3, false},  /* mean over pairs */
+    {"abce", 4, 1.5 / 3, false}, /* one that is always the same does not count */
+    {"ae", 2, 0, true},          {"a", 1, 0, true},
+};
+
+static void unit(char name, int row, float *to)
+{
+    float p = row & 1 ? 1 : -1, q = row & 2 ? 1 : -1, r = row & 4 ? 1 : -1, s = row & 8 ? 1 : -1;
+    const float all[5][2] = {{p, q + 7}, {3 * p - q, 100 * (p + q)}, {p + r, s}, {r, -2 * r}, {0.6f, 0.8f}};
+    to[0] = all[name - 'a'][0];
+    to[1] = all[name - 'a'][1];
+}
+
+static void redundancy_of_known_pairs(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < sizeof redundant / sizeof *redundant; k++) {
+        float x[N * 4 * 2];
+        double value = 0;
+        for (int i = 0; i < N; i++)
+            for (int u = 0; u < redundant[k].n; u++)
+                unit(redundant[k].units[u], i, x + 2 * (i * redundant[k].n + u));
+        assert_int_equal(cal_redundancy(x, N, redundant[k].n, 2, &value), CAL_OK);
+        if (redundant[k].none)
+            assert_true(isnan(value));
+        else
+            NEAR(value, redundant[k].value, 1e-6);
+        x[3] = NAN;
+        if (redundant[k].n > 1)
+            assert_int_equal(cal_redundancy(x, N, redundant[k].n, 2, &value), CAL_ENUMERICS);
+    }
+}
+
+/* Of single columns it is the squared correlation. */
+static void redundancy_of_single_columns(void **state)
+{
+    (void)state;
+    float x[300 * 2];
+    uint32_t seed = 8;
+    double value;
+    for (int i = 0; i < 300; i++) {
+        x[2 * i] = noise(&seed);
+        x[2 * i + 1] = 0.5f * x[2 * i] + noise(&seed);
+    }
+    double r = cal_mean_correlation(x, 300, 2);
+    assert_int_equal(cal_redundancy(x, 300, 2, 1, &value), CAL_OK);
+    NEAR(value, r * r, 1e-9);
+    assert_true(value > 0.05);
+}
+
+static void largest_mean_by_hand(void **state)
+{
+    (void)state;
+    const float x[2 * 4] = {1, 0, 0.6f, 0.8f, -1, 0, 0.6f, 0}; /* means (0, 0) and (0.6, 0.4) */
+    NEAR(cal_largest_mean(x, 2, 2, 2), sqrt(0.36 + 0.16), 1e-7);
+    NEAR(cal_largest_mean(x, 2, 4, 1), 0.6, 1e-7);
+}
+
+/* Fitted to some samples, scored on others: w = 2 by the first two of ridge_by_hand. */
+static void ridge_on_other_samples(void **state)
+{
+    (void)state;
+    const float x[2] = {1, 3}, t[2] = {1, 5}, x_test[3] = {4, 2, 0}, t_test[3] = {10, 3, -2};
+    const struct cal_pairs fit = {2, 1, 1, x, t}, test = {3, 1, 1, x_test, t_test};
+    double mse;
+    assert_int_equal(cal_ridge_transfer(&fit, &test, 0, &mse), CAL_OK);
+    NEAR(mse, (9.0 + 0 + 1) / 3, 1e-12); /* guesses 7, 3, -1 */
+    NEAR(cal_mean_error(&fit, &test), (49.0 + 0 + 25) / 3, 1e-12);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ridge_by_hand),      cmocka_unit_test(ridge_finds_a_linear_map), cmocka_unit_test(ridge_with_dead_and_twin_units),
-        cmocka_unit_test(pca_finds_the_axes), cmocka_unit_test(pca_of_low_rank),          cmocka_unit_test(correlation_by_hand),
+        cmocka_unit_test(ridge_by_hand),
+        cmocka_unit_test(ridge_finds_a_linear_map),
+        cmocka_unit_test(ridge_with_dead_and_twin_units),
+        cmocka_unit_test(pca_finds_the_axes),
+        cmocka_unit_test(pca_of_low_rank),
+        cmocka_unit_test(correlation_by_hand),
         cmocka_unit_test(live_by_hand),
+        cmocka_unit_test(ridge_on_other_samples),
+        cmocka_unit_test(redundancy_of_known_pairs),
+        cmocka_unit_test(redundancy_of_single_columns),
+        cmocka_unit_test(largest_mean_by_hand),
     };
     return cmocka_run_group_tests(tests, NULL, no_memory_left);
 }
