@@ -104,7 +104,10 @@ int cal_dump_turn(struct cal_dump *d, int phase)
     cal_free(d->shown);
     d->phase = phase;
     find_shown(d);
-    return hash_stimulus(d);
+    d->stimulus_hash = d->hashes[phase];
+    int err = d->stimulus_hash ? CAL_OK : hash_stimulus(d);
+    d->hashes[phase] = err ? 0 : d->stimulus_hash;
+    return err;
 }
 
 static int find_codes(struct cal_dump *d)
@@ -125,8 +128,10 @@ int cal_dump_open(const char *dir, struct cal_dump **out)
                                   &d->stimulus);
     if (!err)
         err = cal_graph_create(d->experiment, d->stimulus, &d->graph);
-    if (!err)
+    if (!err) {
+        d->hashes = cal_alloc((size_t)d->experiment->n_phases * sizeof *d->hashes);
         err = find_codes(d);
+    }
     cal_free(used);
     if (err) {
         cal_dump_close(d);
@@ -143,6 +148,7 @@ void cal_dump_close(struct cal_dump *d)
     cal_graph_destroy(d->graph);
     cal_stimulus_destroy(d->stimulus);
     cal_experiment_destroy(d->experiment);
+    cal_free(d->hashes);
     cal_free(d->shown);
     cal_free(d->dir);
     cal_free(d);

@@ -21,6 +21,7 @@ struct cal_dump {
     long n_shown, n_repeats;
     size_t frames;          /* n_shown x B: rows of what follows */
     uint64_t stimulus_hash; /* of all batches that the probe's recorder saw, made again */
+    uint64_t *hashes;       /* [own] of each phase that was turned to; else 0 */
 };
 
 /* Open. [give] *d; nothing is held after an error. Local. Errors: CAL_EINPUT (a file is missing or damaged), CAL_EUSAGE (used.yml). */

@@ -102,6 +102,8 @@ static int read_subject(struct cal_dump *d, struct subject *s)
     if (d->phase < 0)
         return CAL_OK;
     s->attention = cal_adversary_find(d);
+    if (s->attention >= 0 && !cal_adversary_weights(d, s->attention))
+        s->attention = -1;
     int err = cal_dump_read_all(d, "code", &s->units, &s->code);
     return err ? err : cal_dump_stimulus(d, "image", &s->pixels, &s->image);
 }
