@@ -11,6 +11,7 @@
 #include "analysis/information.h"
 #include "analysis/linear.h"
 #include "analysis/nearest.h"
+#include "analysis/video.h"
 #include "core/err.h"
 #include "core/mem.h"
 
@@ -243,6 +244,8 @@ int cal_measure_run(const char *dir, struct cal_measures *m)
         err = cal_nearest_measure(d, m);
     if (!err)
         err = cal_information_measure(d, m);
+    if (!err)
+        err = cal_video_measure(d, m);
     cal_dump_close(d);
     return err;
 }
