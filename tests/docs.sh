@@ -16,12 +16,15 @@ export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 # The page's commands as one script.
 commands_of()
 {
-    awk -v short='--set phases.train.steps=20 --set phases.probe.steps=2' -v few='--steps 4 --repeat 1' -v simulator="$([ -x "$root/build/callosum-simulate" ] && echo yes)" '
+    film="--set batch=16 --set stimulus.sequences=16 --set stimulus.held_out=16"
+    for phase in train seen blind seen-test blind-test; do film="$film --set phases.$phase.steps=96"; done
+    awk -v film="$film" -v short='--set phases.train.steps=20 --set phases.probe.steps=2' -v few='--steps 4 --repeat 1' -v simulator="$([ -x "$root/build/callosum-simulate" ] && echo yes)" '
         /^```sh/ && !inside {inside = $2 == "skip" ? "skip" : "sh"; long = $2 == "long"; next}
         /^```python/ && !inside {inside = "python"; print "$CALLOSUM_PYTHON - <<\"END_OF_PYTHON\""; next}
         /^```/ {if (inside == "python") print "END_OF_PYTHON"; inside = inside ? "" : "text"; next}
         inside == "sh" && long && /^\.\/run (compare|fewshot) .*sparse-rule/ {sub(/--seeds [0-9,]+/, "--seeds 1"); sub(/--shots [0-9,]+/, "--shots 2")
             sub(/ *(#.*)?$/, " --set phases.learn.steps=10"); print; next}
+        inside == "sh" && long && /^\.\/run .*bhn-video/ {sub(/ *(#.*)?$/, " " film); print; next}
         inside == "sh" && long && /^\.\/run attack/ {sub(/--images [0-9]+/, "--images 50")}
         inside == "sh" && long && /^\.\/run (demo|compare|[^ ]*\.yaml)/ {sub(/ *(#.*)?$/, " " short)}
         inside == "sh" && long && /^\.\/run bench/ {sub(/bench/, "bench --short")}
