@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "core/kernels.h"
+#include "core/product.h"
 #include "tests/columns.h"
 #include "tests/used.h"
 
@@ -51,18 +52,18 @@ static void looks(void)
 static void first_layer(void)
 {
     int hidden = c->setup.hidden;
-    cal_gemm(false, true, BATCH, hidden, INPUTS, 1, x, INPUTS, first_column()->w1, INPUTS, 0, d_hidden, hidden);
+    cal_panels_read(BATCH, INPUTS, hidden, x, first_column()->w1, d_hidden);
 }
 
 static void first_layer_back(void)
 {
     int hidden = c->setup.hidden;
-    cal_gemm(true, false, hidden, INPUTS, BATCH, 1, d_hidden, hidden, x, INPUTS, 1, first_column()->g_w1, INPUTS);
+    cal_panels_back(BATCH, INPUTS, hidden, x, d_hidden, first_column()->g_w1);
 }
 
 static void copy(void)
 {
-    memcpy(x, c->x, (size_t)(BATCH * INPUTS) * sizeof *x);
+    cal_panels_put(BATCH, INPUTS, 0, INPUTS, c->x, INPUTS, x);
 }
 
 static void steps(void)

@@ -148,10 +148,16 @@ static void layer_init(struct layer *l, int units, int inputs, int hidden, int r
     cal_layout_alloc(&l->layout);
 }
 
-/* Unit u's part of w (units,n) in float64. [give] */
-static double *part(const float *w, int u, size_t n)
+/* Parameter i of a layer: wx (I,U,3R), bx (U,3R), wh (U,R,3R), bh (U,3R). Unit u's part of it, packed. [give] */
+static float *part(const struct cal_gru *g, int i, const float *w, int u)
 {
-    return exact(w + (size_t)u * n, n);
+    size_t n = 3 * (size_t)g->hidden, rows = i == 0 ? (size_t)g->inputs : i == 2 ? (size_t)g->hidden : 1;
+    size_t distance = i == 0 ? (size_t)g->units * n : n;
+    float *out = rubbish(rows * n);
+    w += (size_t)u * (i == 0 ? n : rows * n);
+    for (size_t row = 0; row < rows; row++)
+        memcpy(out + row * n, w + row * distance, n * sizeof *out);
+    return out;
 }
 
 /* Steps of a chunk and the way back, from step `first` on, against the twin: a unit at a time. */
@@ -182,7 +188,9 @@ static void check_layer(int units, int inputs, int hidden, int rows, int steps, 
         double *t_dh = cal_alloc(k * b * n * sizeof *t_dh);
         float *after = rubbish(k * b * n);
         for (int i = 0; i < 4; i++) {
-            w[i] = part(parameter[i], u, size[i]);
+            float *own = part(&l.g, i, parameter[i], u);
+            w[i] = exact(own, size[i]);
+            cal_free(own);
             g[i] = cal_alloc(size[i] * sizeof(double));
         }
         for (size_t row = 0; row < k * b; row++)
@@ -197,8 +205,7 @@ static void check_layer(int units, int inputs, int hidden, int rows, int steps, 
         cal_gru_twin(&t);
         expect_close(after, t_h + b * n, k * b * n, 3e-6);
         for (int i = 0; i < 4; i++) {
-            float *fast = rubbish(size[i]);
-            memcpy(fast, gradient[i] + (size_t)u * size[i], size[i] * sizeof *fast);
+            float *fast = part(&l.g, i, gradient[i], u);
             expect_close(fast, g[i], size[i], 1e-5);
             cal_free(fast);
             cal_free(w[i]);

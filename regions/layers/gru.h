@@ -1,9 +1,9 @@
 /* regions/layers/gru.h - gated recurrent units side by side, which read one input and go back through a chunk of steps.
  *
  * For each unit, with input x and state h of one row (Cho et al. 2014, in the form that cuDNN and PyTorch have):
- *     r = sigmoid(Wx_r x + bx_r + Wh_r h + bh_r)        z = sigmoid(Wx_z x + bx_z + Wh_z h + bh_z)
- *     n = tanh(Wx_n x + bx_n + r (Wh_n h + bh_n))       h' = n + z (h - n)
- * Rows of Wx, bx, Wh, bh are r, z, n, R each. Nothing is shared between units but x, to which no gradient goes: it is others' activity.
+ *     r = sigmoid(x Wx_r + bx_r + h Wh_r + bh_r)        z = sigmoid(x Wx_z + bx_z + h Wh_z + bh_z)
+ *     n = tanh(x Wx_n + bx_n + r (h Wh_n + bh_n))       h' = n + z (h - n)
+ * Side by side in columns of the matrices, and in biases, are r, z, n, R each; a row x meets them from the left. Nothing is shared between units but x, to which no gradient goes: it is others' activity.
  *
  * What back-propagation needs of a chunk of K steps is kept in a ring, as state: a chunk may be interrupted by a checkpoint. The gradients of
  * weights are products over all rows of the chunk at its end. */
@@ -15,12 +15,13 @@
 
 struct cal_gru {
     int units, inputs, hidden, rows, steps; /* U, I, R, B, K */
-    float *wx, *bx, *wh, *bh;               /* (U,3R,I), (U,3R), (U,3R,R), (U,3R) */
+    float *wx, *bx, *wh, *bh;               /* (I,U,3R), (U,3R), (U,R,3R), (U,3R) */
     float *g_wx, *g_bx, *g_wh, *g_bh;       /* their gradients */
     float *h;                               /* (K+1,B,U,R) state: slot k before step k of the chunk, slot k+1 after it */
-    float *gates;                           /* (K,B,U,4R) state: n, r, z, Wh_n h + bh_n of each step, as cal_gru_read has it */
+    float *gates;                           /* (K,B,U,4R) state: n, r, z, h Wh_n + bh_n of each step, as cal_gru_read has it */
     float *dh;                              /* (K,B,U,R) state: gradient in h after each step, by what reads it; written by the owner */
-    float *read;                            /* (2,B,U,3R) scratch: Wx x and Wh h */
+    float *read;                            /* (2,B,U,3R) scratch: x Wx and h Wh */
+    float *turned;                          /* (U,3R,R) scratch: Wh, transposed */
 };
 
 /* Declare weights, gradients, moments, ring and scratch; every name ends with `suffix`. The gradients are scratch. */
@@ -37,9 +38,9 @@ const float *cal_gru_step(struct cal_gru *g, int k, const float *x);
 void cal_gru_back(struct cal_gru *g, int first, int last, const float *x);
 
 /* The passes between the products (gru_fast.c), and their strict twins (gru_twin.c); for rows x units of n values.
- * read: from gx = Wx x, gh = Wh h (rows,U,3n) and h (rows,U,n) to gates (rows,U,4n), which are n, r, z, Wh_n h + bh_n, and the next state.
+ * read: from gx = x Wx, gh = h Wh (rows,U,3n) and h (rows,U,n) to gates (rows,U,4n), which are n, r, z, h Wh_n + bh_n, and the next state.
  * back: from dh, the gradient in the next state, to that in what the gates were made from: n, r, z by way of x, and the last by way of h (so
- * that r, z and it are those of Wh h side by side), in place; to before, (rows,U,n), if not NULL, is added what goes straight to h. */
+ * that r, z and it are those of h Wh side by side), in place; to before, (rows,U,n), if not NULL, is added what goes straight to h. */
 void cal_gru_read(int rows, int units, int n, const float *gx, const float *gh, const float *bx, const float *bh, const float *h,
                   float *gates, float *next);
 void cal_gru_read_twin(int rows, int units, int n, const float *gx, const float *gh, const float *bx, const float *bh, const float *h,
@@ -50,7 +51,7 @@ void cal_gru_read_back_twin(int rows, int units, int n, float *gates, const floa
 /* The strict twin of the whole: one unit in float64 through K steps, forward from `h` (B,R) and back from the gradients in each step's state. */
 struct cal_gru_twin {
     int inputs, hidden, rows, steps;
-    const double *wx, *bx, *wh, *bh;   /* (3R,I), (3R), (3R,R), (3R) */
+    const double *wx, *bx, *wh, *bh;   /* (I,3R), (3R), (R,3R), (3R) */
     const double *x, *dh;              /* (K,B,I), (K,B,R) */
     double *h;                         /* (K+1,B,R): slot 0 given, the others written */
     double *g_wx, *g_bx, *g_wh, *g_bh; /* overwritten */

@@ -47,16 +47,16 @@ void cal_gru_read_back_twin(int rows, int units, int n, float *gates, const floa
         }
 }
 
-/* One row's gates r, z, n, and Wh_n h + bh_n, in that order: (4,R). */
+/* One row's gates r, z, n, and h Wh_n + bh_n, in that order: (4,R). */
 static void row_gates(const struct cal_gru_twin *t, const double *x, const double *h, double *gate)
 {
     int n = t->hidden;
     for (int j = 0; j < 3 * n; j++) {
         double by_x = t->bx[j], by_h = t->bh[j];
         for (int i = 0; i < t->inputs; i++)
-            by_x += t->wx[j * t->inputs + i] * x[i];
+            by_x += t->wx[i * 3 * n + j] * x[i];
         for (int i = 0; i < n; i++)
-            by_h += t->wh[j * n + i] * h[i];
+            by_h += t->wh[i * 3 * n + j] * h[i];
         gate[j] = j < 2 * n ? sigmoid(by_x + by_h) : tanh(by_x + gate[j - 2 * n] * by_h);
         if (j >= 2 * n)
             gate[j + n] = by_h;
@@ -79,10 +79,10 @@ static void row_back(const struct cal_gru_twin *t, const double *x, const double
         t->g_bx[j] += by_x[j];
         t->g_bh[j] += by_h;
         for (int i = 0; i < t->inputs; i++)
-            t->g_wx[j * t->inputs + i] += by_x[j] * x[i];
+            t->g_wx[i * 3 * n + j] += by_x[j] * x[i];
         for (int i = 0; i < n; i++) {
-            t->g_wh[j * n + i] += by_h * h[i];
-            dh[i] += by_h * t->wh[j * n + i];
+            t->g_wh[i * 3 * n + j] += by_h * h[i];
+            dh[i] += by_h * t->wh[i * 3 * n + j];
         }
     }
 }

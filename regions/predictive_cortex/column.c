@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/kernels.h"
+#include "core/product.h"
 #include "core/rng.h"
 #include "regions/layers/bank.h"
 #include "regions/layers/direction.h"
@@ -34,9 +35,9 @@ void cal_column_declare(struct cal_column *c, const struct cal_column_shape *sha
         float **w, **g;
         size_t dims[4];
     } part[] = {
-        {"w1", &c->w1, &c->g_w1, {h, (size_t)shape->inputs}},
+        {"w1", &c->w1, &c->g_w1, {(size_t)shape->inputs, h}},
         {"b1", &c->b1, &c->g_b1, {h}},
-        {"w2", &c->w2, &c->g_w2, {u, e, h}},
+        {"w2", &c->w2, &c->g_w2, {h, u, e}},
         {"b2", &c->b2, &c->g_b2, {u, e}},
         {"w3", &c->w3, &c->g_w3, {u, d, e}},
         {"b3", &c->b3, &c->g_b3, {u, d}},
@@ -57,6 +58,7 @@ void cal_column_declare(struct cal_column *c, const struct cal_column_shape *sha
                     &c->optim);
     cal_layout_f32(l, CAL_SCRATCH, name_of("hidden", number, ".d").text, &c->d_hidden, (size_t[]){rows, h, 0});
     cal_layout_f32(l, CAL_SCRATCH, name_of("encoder", number, ".d").text, &c->d_encoder, (size_t[]){rows, u * e, 0});
+    cal_layout_f32(l, CAL_SCRATCH, name_of("w2", number, ".turned").text, &c->turned, (size_t[]){u * e, h, 0});
     cal_layout_f32(l, CAL_SCRATCH, name_of("bias", number, ".g").text, &c->g_bias, (size_t[]){h > u * e ? h : u * e, 0});
 }
 
@@ -95,9 +97,9 @@ void cal_column_encode(struct cal_column *c, struct cal_column_tape *t, const fl
 {
     const struct cal_column_shape *s = c->shape;
     int ue = s->units * s->encoder;
-    cal_gemm(false, true, s->rows, s->hidden, s->inputs, 1, x, s->inputs, c->w1, s->inputs, 0, t->hidden, s->hidden);
+    cal_panels_read(s->rows, s->inputs, s->hidden, x, c->w1, t->hidden);
     cal_leaky_read(s->rows, s->hidden, t->hidden, c->b1);
-    cal_gemm(false, true, s->rows, ue, s->hidden, 1, t->hidden, s->hidden, c->w2, s->hidden, 0, t->encoder, ue);
+    cal_product(false, s->rows, ue, s->hidden, t->hidden, s->hidden, c->w2, ue, false, t->encoder, ue);
     cal_leaky_read(s->rows, ue, t->encoder, c->b2);
     cal_direction_read(s->rows, s->units, s->width, s->encoder, t->encoder, c->w3, c->b3, t->e, t->e_inverse);
 }
@@ -134,10 +136,11 @@ void cal_column_gather(struct cal_column *c, struct cal_column_tape *t, int k, c
                        c->gru.dh + (size_t)k * state, c->g_wo, c->g_bo);
     cal_direction_back(s->rows, s->units, s->width, s->encoder, t->encoder, c->w3, t->e, t->e_inverse, de, c->d_encoder, c->g_w3, c->g_b3);
     leaky_back(c, ue, t->encoder, c->d_encoder, c->g_b2);
-    cal_gemm(true, false, ue, s->hidden, s->rows, 1, t->encoder, ue, t->hidden, s->hidden, 1, c->g_w2, s->hidden);
-    cal_gemm(false, false, s->rows, s->hidden, ue, 1, t->encoder, ue, c->w2, s->hidden, 0, c->d_hidden, s->hidden);
+    cal_product(true, s->hidden, ue, s->rows, t->hidden, s->hidden, t->encoder, ue, true, c->g_w2, ue);
+    cal_transpose(s->hidden, ue, c->w2, ue, c->turned, s->hidden);
+    cal_product(false, s->rows, s->hidden, ue, t->encoder, ue, c->turned, s->hidden, false, c->d_hidden, s->hidden);
     leaky_back(c, s->hidden, t->hidden, c->d_hidden, c->g_b1);
-    cal_gemm(true, false, s->hidden, s->inputs, s->rows, 1, t->hidden, s->hidden, x, s->inputs, 1, c->g_w1, s->inputs);
+    cal_panels_back(s->rows, s->inputs, s->hidden, x, t->hidden, c->g_w1);
 }
 
 void cal_column_update(struct cal_column *c, int first, const float *memory, const struct cal_step *s)

@@ -1,7 +1,7 @@
 /* regions/predictive_cortex/column.h - a column: a few units with a first layer, predictors and an optimiser of their own.
  *
  * Of what it sees, x, and of what all units remembered some frames ago, m, unit u makes its code and its guess of it, both unit vectors:
- *     e_u = direction of W3_u a_u + b3_u,   a_u = LeakyReLU(W2_u LeakyReLU(W1 x + b1) + b2_u)
+ *     e_u = direction of W3_u a_u + b3_u,   a_u = LeakyReLU(LeakyReLU(x W1 + b1) W2_u + b2_u)
  *     p_u = direction of Wo_u h_u + bo_u,   h_u = GRU_u(m, h_u)
  * A column is the unit of independence: it shares no weight, no gradient, no norm of a gradient with another, every product has the shape that a
  * single column has, and what it draws is keyed by its number among all. So columns give the same bits however regions share them.
@@ -25,11 +25,12 @@ struct cal_column_shape {
 
 struct cal_column {
     const struct cal_column_shape *shape;           /* [borrow] */
-    float *w1, *b1, *w2, *b2, *w3, *b3, *wo, *bo;   /* (H,D), (H), (U,E,H), (U,E), (U,d,E), (U,d), (U,d,R), (U,d) */
+    float *w1, *b1, *w2, *b2, *w3, *b3, *wo, *bo;   /* (D,H), (H), (H,U,E), (U,E), (U,d,E), (U,d), (U,d,R), (U,d) */
     float *g_w1, *g_b1, *g_w2, *g_b2, *g_w3, *g_b3; /* gradients, summed up over the chunk */
     float *g_wo, *g_bo;                             /* likewise */
     struct cal_gru gru;
     struct cal_optim optim;
+    float *turned;                        /* (U E,H) scratch: w2, transposed */
     float *d_hidden, *d_encoder, *g_bias; /* (B,H), (B,U,E), (max(H,UE)) scratch */
 };
 
@@ -47,7 +48,7 @@ void cal_column_declare_tape(const struct cal_column_shape *shape, struct cal_co
 /* Xavier-normal weights, keyed by the number among all columns; biases are left 0. */
 void cal_column_init(struct cal_column *c, uint32_t seed, int number_of_all);
 
-/* t->e from x (B,D). */
+/* t->e from x, the panels (core/product.h) of (B,D). */
 void cal_column_encode(struct cal_column *c, struct cal_column_tape *t, const float *x);
 /* Frame k of a chunk: the GRUs' step on memory (B,I), and t->p from where they are now. */
 void cal_column_predict(struct cal_column *c, struct cal_column_tape *t, int k, const float *memory);

@@ -7,6 +7,7 @@
 
 #include "core/err.h"
 #include "core/kernels.h"
+#include "core/product.h"
 #include "regions/objectives/contrast.h"
 
 #define AT(field) offsetof(struct cal_predictive_params, field)
@@ -38,7 +39,7 @@ enum { LOSS, GAIN, MEAN, N_METRICS }; /* metrics */
 
 /* One frame. */
 struct tape {
-    float *x; /* (B,D) what was seen */
+    float *x; /* (B,D) what was seen, in panels */
     struct cal_column_tape column[CAL_COLUMNS_MAX];
 };
 
@@ -216,19 +217,33 @@ static void init(struct cal_region *r)
         cal_column_init(&c->column[i], r->seed, c->first + i);
 }
 
-/* All drives that are memory, or all that are not, side by side: (B,cols), packed. */
-static void side_by_side(const struct cal_predictive *c, const struct cal_rep *const *drive, bool memory, int cols, float *to)
+/* What the guesses are made of: all caches side by side, (B,I). */
+static void remember(const struct cal_predictive *c, const struct cal_rep *const *drive, float *memory)
 {
+    int first = 0;
     for (int i = 0; i < c->base.n_drives; i++) {
-        const struct cal_port *port = &c->base.drive[i];
-        if (is_memory(port) != memory)
+        if (!is_memory(&c->base.drive[i]))
             continue;
         CAL_ASSERT(drive[i]);
-        for (int k = 0; k < port->spec.n; k++) {
-            size_t n = (size_t)port->spec.slice[k].cols;
-            for (ptrdiff_t b = 0; b < c->base.batch; b++)
-                memcpy(to + b * cols, drive[i]->data[k] + b * drive[i]->ld[k], n * sizeof *to);
-            to += n;
+        int n = drive[i]->spec->slice[0].cols;
+        for (ptrdiff_t b = 0; b < c->base.batch; b++)
+            memcpy(memory + b * c->shape.memory + first, drive[i]->data[0] + b * drive[i]->ld[0], (size_t)n * sizeof *memory);
+        first += n;
+    }
+}
+
+/* All that is seen side by side, in panels. */
+static void see(const struct cal_predictive *c, const struct cal_rep *const *drive, float *x)
+{
+    int first = 0;
+    for (int i = 0; i < c->base.n_drives; i++) {
+        if (is_memory(&c->base.drive[i]))
+            continue;
+        CAL_ASSERT(drive[i]);
+        for (int k = 0; k < drive[i]->spec->n; k++) {
+            int n = drive[i]->spec->slice[k].cols;
+            cal_panels_put(c->base.batch, c->shape.inputs, first, n, drive[i]->data[k], drive[i]->ld[k], x);
+            first += n;
         }
     }
 }
@@ -253,9 +268,9 @@ static int forward(struct cal_region *r, const struct cal_step *s, const struct 
     const bool predicts = s->frame >= c->lead, sees = !s->blind;
     const size_t bytes = (size_t)r->batch * (size_t)n * sizeof(float);
     if (predicts)
-        side_by_side(c, drive, true, c->shape.memory, memory_at(c, k));
+        remember(c, drive, memory_at(c, k));
     if (sees)
-        side_by_side(c, drive, false, c->shape.inputs, t->x);
+        see(c, drive, t->x);
     for (int i = 0; i < columns_of(c); i++) {
         struct cal_column *column = &c->column[i];
         struct cal_column_tape *on = &t->column[i];
