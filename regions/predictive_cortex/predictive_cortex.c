@@ -21,10 +21,10 @@ static const struct cal_param params[] = {
     {"encoder", CAL_INT, AT(encoder), "1", "32", 1, 65536, .help = "values of the second layer of each unit"},
     {"recurrent", CAL_INT, AT(recurrent), "1", "32", 1, 4096,
      .help = "values of the recurrent network of each unit, which predicts its code"},
-    {"guard", CAL_FLOAT, AT(guard), "1", "0.97", 0, 1,
+    {"guard", CAL_FLOAT, AT(guard), "1", "0.99", 0, 1,
      .help = "most that the mean of a unit's codes over a chunk may have as its length; with more the run has collapsed and ends; 0 for no "
              "guard"},
-    {"guard_after", CAL_INT, AT(guard_after), "steps", "800", 0, 1e9, .help = "learning steps before the guard begins"},
+    {"guard_after", CAL_INT, AT(guard_after), "steps", "1600", 0, 1e9, .help = "learning steps before the guard begins"},
     {"optimiser", CAL_TABLE, AT(optimiser), .table = cal_optim_adam_table,
      .help = "how the columns learn, an update a chunk; each is clipped to its share, clip by the root of the number of all columns"},
     {0},
