@@ -16,7 +16,6 @@ enum {
     TALL = 8,
 #endif
     VECTORS = 3,
-    LINE = 16, /* floats of a cache line */
     NEAR = 16, /* rows that are copied side by side: streams that a processor can follow */
 };
 
@@ -26,7 +25,7 @@ typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(s
 struct product {
     size_t m, n, k, ldb, ldc;
     bool add;
-    const float *ahead; /* what will be read next, to be fetched on the way, a line for each l of each tile of the first columns; or NULL */
+    const float *ahead; /* as many floats as A, to be fetched on the way as they will be read next; or NULL */
 };
 
 /* A(i,l) is a[i a_row + l a_col]; one of the two is a constant. */
@@ -42,7 +41,7 @@ static inline __attribute__((always_inline)) void tile(int rows, int vectors, bo
     for (size_t l = 0; l < p->k; l++) {
         lanes at[VECTORS];
         if (fetch)
-            __builtin_prefetch(ahead + l * LINE);
+            __builtin_prefetch(ahead + l * (size_t)rows);
         for (int q = 0; q < vectors; q++)
             at[q] = *(const lanes *)(b + l * p->ldb + q * LANES);
         for (int r = 0; r < rows; r++)
@@ -60,7 +59,7 @@ static inline __attribute__((always_inline)) void columns(int rows, int vectors,
 {
     size_t i = 0;
     for (; i + (size_t)rows <= p->m; i += (size_t)rows)
-        tile(rows, vectors, fetch, p, a_row, a_col, a + i * a_row, b, c + i * p->ldc, p->ahead + i / (size_t)rows * p->k * LINE);
+        tile(rows, vectors, fetch, p, a_row, a_col, a + i * a_row, b, c + i * p->ldc, fetch ? p->ahead + i * p->k : NULL);
     for (; i < p->m; i++)
         tile(1, vectors, false, p, a_row, a_col, a + i * a_row, b, c + i * p->ldc, NULL);
 }
@@ -123,13 +122,19 @@ void cal_panels_put(int rows, int inputs, int first, int n, const float *x, int 
         }
 }
 
+/* The panel after the one of columns `at` on, a; behind the last, the same again. */
+static const float *next_panel(int rows, int whole, int at, const float *a)
+{
+    return at + CAL_PANEL < whole ? a + (ptrdiff_t)rows * CAL_PANEL : a;
+}
+
 void cal_panels_read(int rows, int inputs, int n, const float *panels, const float *w, float *y)
 {
     struct product p = {.m = (size_t)rows, .n = (size_t)n, .k = CAL_PANEL, .ldb = (size_t)n, .ldc = (size_t)n};
     int whole = inputs / CAL_PANEL * CAL_PANEL;
     for (int at = 0; at < whole; at += CAL_PANEL, p.add = true) {
         const float *a = panels + (ptrdiff_t)at * rows;
-        p.ahead = a + (ptrdiff_t)rows * CAL_PANEL;
+        p.ahead = next_panel(rows, whole, at, a);
         product(TALL, true, &p, CAL_PANEL, 1, a, w + (ptrdiff_t)at * n, y);
     }
     if (whole < inputs)
@@ -143,7 +148,7 @@ void cal_panels_back(int rows, int inputs, int n, const float *panels, const flo
     int whole = inputs / CAL_PANEL * CAL_PANEL;
     for (int at = 0; at < whole; at += CAL_PANEL) {
         const float *a = panels + (ptrdiff_t)at * rows;
-        p.ahead = a + (ptrdiff_t)rows * CAL_PANEL;
+        p.ahead = next_panel(rows, whole, at, a);
         product(TALL, true, &p, 1, CAL_PANEL, a, dy, g + (ptrdiff_t)at * n);
     }
     if (whole < inputs)
