@@ -26,7 +26,7 @@ MODELS = {16: (1, 128), 128: (8, 128)}  # our `hidden`: columns and first layer 
 def program(hidden, options, windows):
     """Updates a second."""
     steps = windows * WINDOW
-    phases = f"{{look: {{steps: {WINDOW}, learn: none, mixing: alternate}}, train: {{steps: {steps}, learn: all, mixing: alternate}}}}"
+    phases = f"{{look: {{steps: {WINDOW}, learn: none, mixing: alternate, record: {{V.*: p}}}}, train: {{steps: {steps}, learn: all, mixing: alternate}}}}"
     settings = [f"regions.V.hidden={hidden}", f"phases={phases}", "checkpoint.every=0"]
     with tempfile.TemporaryDirectory() as out:
         command = [os.path.join(ROOT, "run"), os.path.join(ROOT, "experiments", "bhn-video.yaml"), "--variant", "minimax", "--out", out, *options]
