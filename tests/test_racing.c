@@ -182,6 +182,25 @@ static void held_out_windows_are_the_same_in_all_phases(void **state)
     look_away(&l);
 }
 
+static void bytes_are_shaded_as_by_the_twin(void **state)
+{
+    (void)state;
+    enum { MOST = 101 };
+    uint8_t from[MOST];
+    float noise[MOST], fast[MOST], twin[MOST];
+    struct cal_rng key = cal_rng_key(1, CAL_STREAM_TEST, CAL_OWNER_SHARED, 0, 0);
+    cal_rng_normal_fill(&key, 0, noise, MOST);
+    for (int i = 0; i < MOST; i++)
+        from[i] = (uint8_t)(7 * i);
+    for (size_t n = 0; n <= MOST; n++)
+        for (int noisy = 0; noisy <= 1; noisy++) {
+            cal_windows_shade(n, from, 0.02f, -1.5f, 0.2f, noisy ? noise : NULL, fast);
+            cal_windows_shade_twin(n, from, 0.02f, -1.5f, 0.2f, noisy ? noise : NULL, twin);
+            for (size_t i = 0; i < n; i++)
+                assert_float_equal(fast[i], twin[i], 1e-6);
+        }
+}
+
 static void seeds_give_other_worlds(void **state)
 {
     (void)state;
@@ -323,6 +342,7 @@ int main(void)
         cmocka_unit_test(noise_is_that_of_the_view_and_fresh),
         cmocka_unit_test(training_and_held_out_tracks_are_apart),
         cmocka_unit_test(held_out_windows_are_the_same_in_all_phases),
+        cmocka_unit_test(bytes_are_shaded_as_by_the_twin),
         cmocka_unit_test(seeds_give_other_worlds),
         cmocka_unit_test(frames_are_standardised),
         cmocka_unit_test(slices_do_without_the_others),

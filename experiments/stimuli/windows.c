@@ -88,27 +88,11 @@ static const float *noise_of(struct cal_windows *w, const struct cal_stimulus *s
     return noise;
 }
 
-/* One frame to one channel. */
-static void show_frame(const struct cal_windows *w, const uint8_t *restrict from, size_t n, float *restrict image)
-{
-    float scale = 1 / w->sd, shift = -w->mean / w->sd;
-    for (size_t i = 0; i < n; i++)
-        image[i] = (float)from[i] * scale + shift;
-}
-
-static void show_noisy(const struct cal_windows *w, const uint8_t *restrict from, const float *restrict noise, float sd, size_t n,
-                       float *restrict view)
-{
-    float scale = 1 / w->sd, shift = -w->mean / w->sd;
-    for (size_t i = 0; i < n; i++)
-        view[i] = (float)from[i] * scale + shift + sd * noise[i];
-}
-
 void cal_windows_show(struct cal_windows *w, const struct cal_stimulus *s, const struct cal_view *view, long presentation,
                       cal_frame_fn *frame, void *who, float *const *out)
 {
     size_t n = pixels_of(s), batch = (size_t)s->batch, stack = (size_t)w->p->stack, views = (size_t)w->p->views;
-    float sd = (float)(view->noise < 0 ? w->p->noise : view->noise);
+    float sd = (float)(view->noise < 0 ? w->p->noise : view->noise), scale = 1 / w->sd, shift = -w->mean / w->sd;
     const float *noise[CAL_STACK_MAX] = {NULL};
     bool noisy = false;
     for (size_t v = 1; v <= views; v++)
@@ -122,11 +106,15 @@ void cal_windows_show(struct cal_windows *w, const struct cal_stimulus *s, const
             const uint8_t *from = frame(who, view->split, place);
             for (size_t v = 0; v <= views; v++) {
                 float *to = out[v] ? out[v] + (b * stack + c) * n : NULL;
-                if (to && v && noisy)
-                    show_noisy(w, from, noise[c] + ((v - 1) * batch + b) * n, sd, n, to);
-                else if (to)
-                    show_frame(w, from, n, to);
+                if (to)
+                    cal_windows_shade(n, from, scale, shift, sd, v && noisy ? noise[c] + ((v - 1) * batch + b) * n : NULL, to);
             }
         }
     }
+}
+
+void cal_windows_shade_twin(size_t n, const uint8_t *from, float scale, float shift, float sd, const float *noise, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = (float)((double)from[i] * scale + shift + (noise ? (double)sd * noise[i] : 0));
 }

@@ -91,4 +91,8 @@ struct cal_frame_place cal_windows_place(const struct cal_windows *w, const stru
 void cal_windows_show(struct cal_windows *w, const struct cal_stimulus *s, const struct cal_view *view, long presentation,
                       cal_frame_fn *frame, void *who, float *const *out);
 
+/* One frame to one channel: out = scale from + shift + sd noise, n values; noise NULL: without. And its strict twin. */
+void cal_windows_shade(size_t n, const uint8_t *from, float scale, float shift, float sd, const float *noise, float *out);
+void cal_windows_shade_twin(size_t n, const uint8_t *from, float scale, float shift, float sd, const float *noise, float *out);
+
 #endif
