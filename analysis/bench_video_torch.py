@@ -1,17 +1,11 @@
-"""The video model's updates in PyTorch: how long they take there, and whether loss and gradients agree.
+"""The video model's updates in PyTorch: how long they take there; its loss and gradients, for tests/test_torch_video.py.
 
 usage: bench_video_torch.py [--columns 1] [--hidden 128] [--threads 1] [--updates 20]     milliseconds an update, median and least
-       bench_video_torch.py --check FILE.h5                                                 loss and gradients in double precision, against those in the file
 
 An update is a chunk of 8 frames of 64 sequences. The objective is regions/objectives/nce.h's, the encoder and predictor those of experiments/bhn-video.yaml (docs/design.md names
 the paper), written as one writes it in eager PyTorch: one process, the encoder on all rows of a chunk at once, the units' GRUs side by side in batched products, what they are given
 multiplied for four frames together, autograd, two Adam optimisers, one of which climbs. `--columns 1 --hidden 128` is one first layer that 16 units share; 8 columns have one each.
 Frames are in memory, as numbers and without noise, which is drawn once a frame.
-
-FILE.h5 holds, of the K frames of a chunk that have a loss, B sequences each: x (K,B,D) what was seen, memory (K,B,U*d) what the predictor was given, state (U,B,32) of the GRUs
-before them; weights/ and, optionally, grad/ and loss. Weights of the cortex: W1 (C,H,D), b1 (C,H), W2 (U,32,H), b2 (U,32), W3 (U,d,32), b3 (U,d); Wx (U,96,U*d), bx, Wh (U,96,32), bh
-of the GRUs, rows of the reset gate, of the update gate and of the candidate; Wo (U,d,32), bo (U,d). Of attention: A (g,U*d), a (g), Bq (U,q,g), bq (U,q), T (U).
-Gradients are those of the loss (attention climbs them), neither clipped.
 """
 
 import argparse
@@ -33,8 +27,6 @@ def parse_arguments(arguments):
     parser.add_argument("--hidden", type=int, default=128, help="size of a first layer")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--updates", type=int, default=20, help="updates to time")
-    parser.add_argument("--check", metavar="FILE.h5", help="compare loss and gradients instead")
-    parser.add_argument("--tolerance", type=float, default=1e-4, help="largest relative difference of a gradient, of its norm")
     return parser.parse_args(arguments)
 
 
@@ -162,7 +154,12 @@ def bench(torch, options):
 
 
 def reference(torch, weights, x, memory, state):
-    """Loss and the gradient of each weight, in double precision. Arrays in, a number and arrays out."""
+    """Loss of a chunk and the gradient of each weight (attention climbs it), in double precision, none clipped. Arrays in, a number and arrays out.
+
+    Of the K frames that have a loss, B sequences each: x (K,B,D) what was seen, memory (K,B,U*d) what the predictor was given, state (U,B,32) of the GRUs before them. Weights:
+    W1 (C,H,D), b1 (C,H), W2 (U,32,H), b2 (U,32), W3 (U,d,32), b3 (U,d); Wx (U,96,U*d), bx, Wh (U,96,32), bh of the GRUs, rows of the reset gate, of the update gate and of the
+    candidate; Wo (U,d,32), bo (U,d). Of attention: A (g,U*d), a (g), Bq (U,q,g), bq (U,q), T (U).
+    """
     number = lambda value: torch.tensor(value, dtype=torch.float64)
     doubles = {name: number(value).requires_grad_() for name, value in weights.items()}
     e = encode(torch, doubles, number(x).flatten(0, 1))
@@ -172,36 +169,11 @@ def reference(torch, weights, x, memory, state):
     return loss.item(), {name: value.grad.numpy() for name, value in doubles.items()}
 
 
-def check(torch, path, tolerance):
-    """Print loss and gradients, and how far those in the file are away. True when within the tolerance."""
-    import h5py
-    import numpy as np
-
-    with h5py.File(path, "r") as file:
-        weights = {name: file["weights"][name][()] for name in CORTEX + ATTENTION}
-        expected = {name: value[()] for name, value in file["grad"].items()} if "grad" in file else {}
-        loss_there = float(file["loss"][()]) if "loss" in file else None
-        loss, gradients = reference(torch, weights, *(file[name][()] for name in ("x", "memory", "state")))
-    good = loss_there is None or abs(loss_there - loss) <= tolerance * max(1, abs(loss))
-    print(f"loss {loss:.9g}" + ("" if loss_there is None else f", in the file {loss_there:.9g}"))
-    for name, gradient in gradients.items():
-        norm = np.linalg.norm(gradient)
-        line = f"{name:4} |gradient| {norm:.6e}"
-        if name in expected:
-            difference = np.linalg.norm(expected[name].reshape(gradient.shape) - gradient) / max(norm, 1e-30)
-            good = good and difference <= tolerance
-            line += f", relative difference {difference:.2e}"
-        print(line)
-    return good
-
-
 def main(arguments):
     options = parse_arguments(arguments)
     os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = str(options.threads)  # before the library starts
     import torch
 
-    if options.check:
-        sys.exit(0 if check(torch, options.check, options.tolerance) else 1)
     median, least = bench(torch, options)
     threads = f"{options.threads} thread{'s' * (options.threads > 1)}"
     model = f"{options.columns} column{'s' * (options.columns > 1)} of {options.hidden}"
