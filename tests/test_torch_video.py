@@ -50,6 +50,7 @@ variants:
 checkpoint: {{every: 1, keep: {WINDOW + 2}}}
 """
 CORTEX = {name: name.lower() for name in bench_video_torch.CORTEX}
+TURNED = {"W1": (1, 0), "W2": (1, 2, 0), "Wx": (1, 2, 0), "Wh": (0, 2, 1)}  # of a column: ours have the inputs first
 ATTENTION = {"A": "g.w", "a": "g.b", "Bq": "query.w", "bq": "query.b", "T": "temperature"}
 
 
@@ -88,6 +89,13 @@ class Gradients(unittest.TestCase):
         return [cls.read(step, f"V.{region}", f"{name}.{column}{suffix}") for region in range(REGIONS) for column in range(COLUMNS)]
 
     @classmethod
+    def turned(cls, step, name, suffix=""):
+        """The arrays of all columns, axes in PyTorch's order."""
+        shapes = [w.shape for w in cls.cortex(step, CORTEX[name])]
+        arrays = [w.reshape(shape) for w, shape in zip(cls.cortex(step, CORTEX[name], suffix), shapes)]
+        return [w.transpose(TURNED[name]) if name in TURNED else w for w in arrays]
+
+    @classmethod
     def recorded(cls, variable):
         """(frame, row, units x width)"""
         found = [rundir.read_report(name, region) for name, region in rundir.reports(cls.run_dir, "train", variable)]
@@ -100,7 +108,7 @@ class Gradients(unittest.TestCase):
 
     @classmethod
     def weights(cls, step):
-        found = {name: (np.stack if name in ("W1", "b1") else np.concatenate)(cls.cortex(step, ours)) for name, ours in CORTEX.items()}
+        found = {name: (np.stack if name in ("W1", "b1") else np.concatenate)(cls.turned(step, name)) for name in CORTEX}
         found |= {name: cls.read(step, "A", ours) for name, ours in ATTENTION.items()}
         units = len(found["W2"])
         found["Bq"], found["bq"] = found["Bq"].reshape(units, -1, found["Bq"].shape[-1]), found["bq"].reshape(units, -1)
@@ -128,8 +136,8 @@ class Gradients(unittest.TestCase):
         memory = self.read(last, "V.0", "memory").reshape(CHUNK, BATCH, -1)[slot:]
         x = np.stack([self.seen(frame)[self.rows] for frame in range(first, last)])
         _, gradients = bench_video_torch.reference(torch, weights, x, memory, states)
-        for name, ours in CORTEX.items():
-            self.compare(name, np.concatenate(self.cortex(last, ours, ".m")), gradients[name])
+        for name in CORTEX:
+            self.compare(name, np.concatenate(self.turned(last, name, ".m")), gradients[name])
         for name, ours in ATTENTION.items():
             self.compare(name, -self.read(last, "A", ours + ".m"), gradients[name])  # attention climbs
 
