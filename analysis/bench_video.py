@@ -59,7 +59,7 @@ def bench(hidden, n_turns, windows, has_pytorch):
         if has_pytorch:
             theirs.append(pytorch(hidden, windows))
     for name, (_, threads) in WAYS.items():
-        line = f"video, hidden {hidden:3}, {name + ":":12} {statistics.median(ours[name]):5.1f} updates/s"
+        line = f"video, hidden {hidden:3}, {name + ':':12} {statistics.median(ours[name]):5.1f} updates/s"
         if has_pytorch:
             rivals = [max(turn[count] for count in threads) for turn in theirs]
             line += f", PyTorch {statistics.median(rivals):5.1f}, ratio {spread([mine / rival for mine, rival in zip(ours[name], rivals)])}"
