@@ -4,6 +4,7 @@ usage: test_runs.py CALLOSUM [CLASS[.test] ...]; the classes are in runs/"""
 
 import unittest
 
+from runs.columns import Columns  # noqa: F401
 from runs.failures import BadInput, OneRankFails, Ranks  # noqa: F401
 from runs.lossy import Lossy  # noqa: F401
 from runs.placement import Delays, Placement  # noqa: F401

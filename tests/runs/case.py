@@ -23,6 +23,7 @@ RECORDED = os.path.join(DATA, "recorded.yaml")
 RACING = os.path.join(DATA, "racing.yaml")
 MEMORY = os.path.join(DATA, "memory.yaml")
 SHARDS = os.path.join(DATA, "shards.yaml")
+COLUMNS = os.path.join(DATA, "columns.yaml")
 POPULATIONS = os.path.join(DATA, "populations.yaml")
 CALLOSUM = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else ""
 MPIRUN = "mpirun -q --mca odls_base_sigkill_timeout 0 --oversubscribe --bind-to none --mca mpi_yield_when_idle 1 --mca pml ob1 --mca btl self,vader".split()
