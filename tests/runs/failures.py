@@ -11,7 +11,7 @@ import time
 import h5py
 import numpy
 
-from runs.case import CALLOSUM, Case, DATA, ENVIRONMENT, MPIRUN, STAGES, STAR, call, command, newest, processes, read
+from runs.case import CALLOSUM, COLUMNS, Case, DATA, ENVIRONMENT, MPIRUN, STAGES, STAR, call, command, newest, processes, read
 
 
 class OneRankFails(Case):
@@ -87,6 +87,29 @@ class OneRankFails(Case):
                               "regions.S3.optimiser={kind: sgd, rate: 540, momentum: 0, weight_decay: 1, schedule: constant}", ranks=3))
         self.assert_one_line(result, 5, "S3", "holds NaN or infinity")
         self.assertEqual(glob.glob(os.path.join(out, "simultaneous/seed-1/checkpoint/step-*")), [])
+
+    def test_a_column_that_fails_ends_all_in_the_middle_of_a_window(self):
+        """It collapses, or its weights overflow; the last checkpoint is as if nothing had happened."""
+        often = ("--variant", "layers", "--set", "log.every=1", "--set", "checkpoint={every: 3, keep: 100}")
+        overflow = "regions.W.optimiser={kind: sgd, rate: 1000, momentum: 0, weight_decay: 1}"
+        for name, code, options, words in (("guard", 0, ("regions.W.guard=0.01", "regions.W.guard_after=20"), "W: collapsed"),
+                                           ("overflow", 5, (overflow,), "W: `cache`")):
+            with self.subTest(name):
+                run = os.path.join(self.dir, name, "layers", "seed-1")
+                sets = [word for option in options for word in ("--set", option)]
+                result = call(command(COLUMNS, *often, *sets, "--out", os.path.join(self.dir, name), ranks=5))
+                self.assert_one_line(result, 5, words)
+                lines = {region: read(os.path.join(run, "metrics", region + ".jsonl")).count(b"\n") for region in ("A", "V.0", "V.1", "W")}
+                self.assertEqual(lines["A"], lines["V.0"])
+                self.assertEqual(lines["A"], lines["V.1"])
+                self.assertIn(lines["A"] - lines["W"], (1, 2))  # who failed says nothing, and nobody is further ahead
+                kept = newest(run)
+                self.assertGreater(int(kept[-9:]), 11)
+                other = os.path.join(self.dir, name + "-whole")
+                whole = call(command(COLUMNS, *often, *sets, "--set", "regions.W.guard=0", "--out", other))
+                self.assertEqual(whole.returncode, code, whole.stderr)
+                for path in glob.glob(os.path.join(kept, "*.h5")):
+                    self.assertEqual(read(path), read(path.replace(os.path.join(self.dir, name), other)), path)
 
     def test_a_rank_that_dies_ends_the_job(self):
         out = os.path.join(self.dir, "o")
