@@ -179,6 +179,8 @@ static void what_does_not_go_by_frames_is_refused(void **state)
          "phase `probe`: blind_from goes by the frames of a window, but stimulus dead-leaves shows none"},
         {STAR, "phases.train.mixing=alternate",
          "phase `train`: mixing goes by the frames of a window, but stimulus dead-leaves shows none"},
+        {MEMORY, "projections.codes.drop=0.1",
+         "projection `codes` drops messages, but stimulus car-racing shows windows of 10 frames, expected a world without"},
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         size_t before = cal_mem_now_bytes();

@@ -57,12 +57,17 @@ static void spread(struct cal_graph *g)
     }
 }
 
-/* What stands in for a message stands in for all that drives the target. */
+/* What stands in for a message stands in for all that drives the target, and nothing does that another window has shown. */
 static int check_lossy(const struct cal_graph *g, int number, int to)
 {
     const struct cal_experiment *e = g->experiment;
     const struct cal_projection_spec *p = cal_graph_projection(g, number);
     int drives = 0;
+    if (p->drop > 0 && g->stimulus->window)
+        return cal_node_fail(cal_node_get(p->node, "drop"),
+                             "projection `%s` drops messages, but stimulus %s shows windows of %ld frames, expected a world without: what "
+                             "stands in at frame 0 would be of the window before",
+                             p->name, g->stimulus->ops->kind, g->stimulus->window);
     for (int i = e->first_edge[to]; i < e->first_edge[to + 1] && p->drop > 0; i++)
         drives += cal_graph_projection(g, i)->role == CAL_DRIVE;
     if (p->drop == 0 || (drives == 1 && in_time(g, number, to)))
