@@ -103,8 +103,8 @@ static inline void look(long presentation, float e[B * COLS], float p[B * COLS])
     }
 }
 
-/* One presentation, forward and learnt. */
-static inline void present_codes(struct hub *h, long presentation, const float *e, const float *p)
+/* One presentation, forward alone. */
+static inline void forward_codes(struct hub *h, long presentation, const float *e, const float *p)
 {
     struct cal_step s = {.presentation = presentation,
                          .learn = true,
@@ -122,6 +122,11 @@ static inline void present_codes(struct hub *h, long presentation, const float *
         drive[i] = &rep[i];
     }
     assert_int_equal(cal_region_forward(h->region, &s, drive, &h->tape, h->out), CAL_OK);
+}
+
+static inline void present_codes(struct hub *h, long presentation, const float *e, const float *p)
+{
+    forward_codes(h, presentation, e, p);
     assert_int_equal(cal_region_learn(h->region, NULL, &h->tape, h->metric), CAL_OK);
 }
 
