@@ -50,7 +50,7 @@ def film(file):
     height, width = images.shape[-2:]
     figure, axis = plt.subplots(figsize=(10.0, 0.4 + 10.0 * sequences * (height + GAP) / (moments * (width + GAP))))
     axis.imshow(mosaic(pixels(images.reshape(-1, 1, height, width)), moments), interpolation="nearest")
-    axis.set_title(f"{kind}, {split}, seed {seed}: {sequences} sequences, from left to right every {every} frames")
+    axis.set_title(f"{kind}, {split}, seed {seed}: {sequences} sequences, a row each, from left to right every {every} frames")
     axis.set_axis_off()
     return figure
 

@@ -60,9 +60,14 @@ CAPTIONS = {
     "generated": ("Generated frames", "What a decoder makes of the predictions, below what was there; from the red line on the stimulus is off, and each prediction rests on those before."),
     "blind": (
         "With the stimulus off",
-        "Mean squared error of what is made of the predictions, by that of the mean image; mean over seeds, in a band from the least to the greatest.",
+        "Mean squared error of what is made of the predictions, by that of the mean image; mean over seeds, in a band from the least to the greatest. 1 is as good as the mean image; the last frame seen is soon off the scale, at about 2. "
+        "A zigzag is that of mixing: every other frame rests on what was seen, the one between on what had been predicted.",
     ),
-    "attended": ("What attention holds", "The principal components of the global code g, the first seed of each variant; the sign of each goes with the road's curvature."),
+    "attended": (
+        "What attention holds",
+        "The global code g on one lap, the first seed of each variant; lines are windows of frames, and where there is a gap no window was recorded. The arrow is where the lap begins and whither it goes, the degrees are those of the axis beside. Principal components are those of all held-out frames, the sign of each goes with the curvature. "
+        "The line that reads the curvature was fitted to half of the held-out tracks; R is its correlation with the truth on the other half, to which this track belongs.",
+    ),
     "time": ("Time", "Computing, making the stimulus, waiting for others, moving data, recording and checkpoints."),
 }
 

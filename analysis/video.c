@@ -57,6 +57,7 @@ struct side {
     struct cal_footage footage;
     int inputs[CODES], outputs[TARGETS];
     float *code[CODES], *target[TARGETS]; /* (rows, inputs or outputs); NULL: none */
+    float *curvature;                     /* (rows), or NULL */
 };
 
 static void side_finish(struct side *s)
@@ -65,6 +66,7 @@ static void side_finish(struct side *s)
         cal_free(s->code[i]);
     for (int i = 0; i < TARGETS; i++)
         cal_free(s->target[i]);
+    cal_free(s->curvature);
     cal_footage_finish(&s->footage);
 }
 
@@ -86,18 +88,26 @@ static void low_pass(struct side *s)
 
 static int side_init(struct side *s, struct cal_dump *d, int phase)
 {
-    static const char *const slices[] = {"image", "road"};
+    static const char *const slices[3] = {"image", "road", "curvature"};
+    int cols[3];
+    float *shown[3] = {NULL};
     *s = (struct side){.footage = {.n = 0}};
     int err = cal_footage_init(&s->footage, d, phase, (struct cal_frames_chosen){SETTLED, d->stimulus->window - 1, 2});
     for (int i = 0; !err && i < CODES; i++)
         err = cal_footage_read(&s->footage, code_names[i], &s->inputs[i], &s->code[i]);
     if (!err)
-        err = cal_footage_show(&s->footage, 2, slices, -1, s->outputs, s->target); /* FRAME, ROAD */
-    if (err)
+        err = cal_footage_show(&s->footage, 3, slices, -1, cols, shown);
+    if (err) {
         side_finish(s);
-    else
-        low_pass(s);
-    return err;
+        return err;
+    }
+    for (int i = FRAME; i <= ROAD; i++) {
+        s->outputs[i] = cols[i];
+        s->target[i] = shown[i];
+    }
+    s->curvature = shown[2];
+    low_pass(s);
+    return CAL_OK;
 }
 
 static struct cal_pairs pairs_of(const struct side *s, int code, int target)
@@ -125,6 +135,20 @@ static int measure_decoders(const struct side *train, const struct side *test, u
         if (!err && target == FRAME)
             cal_measures_add(m, value, "ridge_%s", code_names[code]);
     }
+    return err;
+}
+
+/* How much of the road's curvature lies open in what attention holds. */
+static int measure_curvature(const struct side *train, const struct side *test, struct cal_measures *m)
+{
+    const struct cal_pairs fit = {train->footage.rows, train->inputs[G], 1, train->code[G], train->curvature},
+                           score = {test->footage.rows, test->inputs[G], 1, test->code[G], test->curvature};
+    double value;
+    if (!fit.x || !score.x || !fit.t)
+        return CAL_OK;
+    int err = cal_decoder_ridge(&fit, &score, &value);
+    if (!err)
+        cal_measures_add(m, 1 - value, "curvature_r2");
     return err;
 }
 
@@ -182,12 +206,15 @@ static int measure_gains(struct cal_dump *d, int train, int test, struct cal_mea
 
 /* ---- the file ---- */
 
+enum { LAPS = 4 };
+static const char *const lap_names[LAPS] = {"g", "sequence", "curvature", "car"};
+
 /* Of the held-out windows, perceived. Arrays are [own]. */
 struct laps {
     size_t rows;
-    int cols[3];    /* of g; of what is true of it: */
-    float *data[3]; /* g, curvature, car; NULL: none */
-    long *sequence, *frame;
+    int cols[LAPS];    /* of g; of what is true of it: */
+    float *data[LAPS]; /* by lap_names; NULL: none */
+    long *window, *frame;
 };
 
 struct figure {
@@ -197,19 +224,18 @@ struct figure {
 
 static int read_laps(struct laps *l, struct cal_dump *d, int phase)
 {
-    static const char *const truths[] = {"curvature", "car"};
     struct cal_footage f;
     long window = d->stimulus->window, batch = d->experiment->batch;
-    int err = cal_footage_init(&f, d, phase, (struct cal_frames_chosen){0, window - 1, 1});
+    int err = cal_footage_init(&f, d, phase, (struct cal_frames_chosen){SETTLED, window - 1, 1});
     if (!err)
         err = cal_footage_read(&f, "g", &l->cols[0], &l->data[0]);
     if (!err && l->data[0])
-        err = cal_footage_show(&f, 2, truths, -1, l->cols + 1, l->data + 1);
+        err = cal_footage_show(&f, LAPS - 1, lap_names + 1, -1, l->cols + 1, l->data + 1);
     l->rows = f.rows;
-    l->sequence = cal_alloc((f.rows + 1) * sizeof *l->sequence);
+    l->window = cal_alloc((f.rows + 1) * sizeof *l->window);
     l->frame = cal_alloc((f.rows + 1) * sizeof *l->frame);
     for (long i = 0; i < (long)f.rows; i++) {
-        l->sequence[i] = f.moment[i / batch] / window * batch + i % batch;
+        l->window[i] = f.moment[i / batch] / window * batch + i % batch;
         l->frame[i] = f.moment[i / batch] % window;
     }
     cal_footage_finish(&f);
@@ -218,22 +244,21 @@ static int read_laps(struct laps *l, struct cal_dump *d, int phase)
 
 static void figure_finish(struct figure *f)
 {
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < LAPS; i++)
         cal_free(f->laps.data[i]);
-    cal_free(f->laps.sequence);
+    cal_free(f->laps.window);
     cal_free(f->laps.frame);
     cal_blind_finish(&f->blind);
 }
 
 static int write_laps(struct cal_h5 *file, const struct laps *l)
 {
-    static const char *const names[3] = {"g", "curvature", "car"};
-    int err = cal_h5_write(file, "g_sequence", CAL_I64, 1, &l->rows, l->sequence);
+    int err = cal_h5_write(file, "g_window", CAL_I64, 1, &l->rows, l->window);
     if (!err)
         err = cal_h5_write(file, "g_frame", CAL_I64, 1, &l->rows, l->frame);
-    for (int i = 0; !err && i < 3; i++)
+    for (int i = 0; !err && i < LAPS; i++)
         if (l->data[i])
-            err = cal_h5_write(file, names[i], CAL_F32, l->cols[i] > 1 || i == 0 ? 2 : 1, (size_t[]){l->rows, (size_t)l->cols[i]},
+            err = cal_h5_write(file, lap_names[i], CAL_F32, l->cols[i] > 1 || i == 0 ? 2 : 1, (size_t[]){l->rows, (size_t)l->cols[i]},
                                l->data[i]);
     return err;
 }
@@ -282,6 +307,8 @@ static int measure_perceiving(struct cal_dump *d, int train, int test, struct la
     bool both = !err;
     if (!err && fitted.footage.n && scored.footage.n) {
         err = measure_decoders(&fitted, &scored, d->experiment->seed, m);
+        if (!err)
+            err = measure_curvature(&fitted, &scored, m);
         if (!err)
             err = measure_units(&scored, m);
     }

@@ -9,6 +9,7 @@
  *   mlp_x, ridge_x          error of the frame, by a network and by a straight line
  *   road_x                  of the road mask, by a network (where the world offers `road`)
  *   low_x                   of the means over blocks of 8 x 8 pixels, by a network
+ *   curvature_r2            share of the variance of the road's curvature at the car that ridge regression reads from g (where the world offers it)
  *   redundancy, code_mean   of the codes e of the units (analysis/linear.h): the mean squared canonical correlation of pairs, the largest |mean|
  *   gain, gain_random, gain_trained    L - L_control (analysis/adversary.h): of the run's own attention, of freshly drawn ones, and of fresh
  *                           ones after 30 updates on the training sequences' codes
@@ -24,8 +25,9 @@
  *   frame (F) int64, attribute blind_from      number in the window
  *   curve (F,3), curve_road (F,3) float64      normalised error of the prediction, the training mean image, the last frame seen (NaN before blind)
  *   truth, generated (3,F,H,W) float32         of the first held-out sequences
- *   g (R,n), curvature (R), car (R,5) float32  of all predicted frames of the perceiving held-out phase; what the world does not offer is left out
- *   g_sequence, g_frame (R) int64              which window (turn x B + row) and which frame of it */
+ *   g (R,n), sequence (R), curvature (R), car (R,5) float32    of all frames from 20 on of the perceiving held-out phase; what the world does not
+ *                                              offer is left out
+ *   g_window, g_frame (R) int64                which window (turn x B + row) and which frame of it */
 #ifndef CAL_ANALYSIS_VIDEO_H
 #define CAL_ANALYSIS_VIDEO_H
 

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define CAL_SLICES_MAX 8
+#define CAL_SLICES_MAX 10
 
 struct cal_slice {
     char name[24];

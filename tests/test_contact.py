@@ -66,7 +66,7 @@ class Sheet(unittest.TestCase):
         picture = axis.images[0].get_array()
         self.assertEqual(picture.shape, (28, 16, 3))
         np.testing.assert_allclose(14 * picture[::6, ::6, 0], np.arange(15).reshape(3, 5).T, atol=1e-5)
-        self.assertEqual(axis.get_title(), "synthetic, held-out, seed 3: 5 sequences, from left to right every 3 frames")
+        self.assertEqual(axis.get_title(), "synthetic, held-out, seed 3: 5 sequences, a row each, from left to right every 3 frames")
 
 
 if __name__ == "__main__":

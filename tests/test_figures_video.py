@@ -30,7 +30,7 @@ def write_video(path, seed=1, better=0.0):
             true[sequence, i, :, (i + sequence) % SIDE] = 1
     ago = np.maximum(frames - BLIND + 1, 0)
     curve = np.stack([1 - (0.2 + better) * np.exp(-0.05 * ago), np.full(FRAMES, 0.98), np.where(ago, 2 - 1.7 * np.exp(0.5 - 0.5 * ago), np.nan)], 1)
-    angle = np.tile(np.linspace(0, 2 * np.pi, 100), 3)
+    angle = np.radians(50 + np.concatenate([np.linspace(first, first + 180, 100) for first in (20, 0, 120)]))  # half a lap; two windows of another track
     heading = angle + np.pi / 2
     curvature = np.sin(np.linspace(0, 20, 300))
     with h5py.File(os.path.join(path, "figures", "video.h5"), "w") as file:
@@ -39,8 +39,9 @@ def write_video(path, seed=1, better=0.0):
         file["truth"], file["generated"] = true, true * np.exp(-0.2 * ago)[None, :, None, None].astype(np.float32)
         file["curve"], file["curve_road"] = curve, curve - 0.3
         file["g"] = np.outer(-3 * curvature, [1, -1, 0.5, 0]) + 0.1 * rng.normal(size=(300, 4))
-        file["curvature"], file["g_sequence"] = curvature, np.repeat([0, 1, 64], 100)
-        file["car"] = np.stack([55 * np.cos(angle), 55 * np.sin(angle), heading, 0 * angle, 0 * angle], 1)
+        file["curvature"], file["g_window"], file["sequence"] = curvature, np.repeat([0, 1, 64], 100), np.repeat([4.0, 7, 7], 100)
+        x, y = figures_video.MIDDLE + 55 * np.array([np.cos(angle), np.sin(angle)])
+        file["car"] = np.stack([x, y, heading, 0 * angle, 0 * angle], 1)
 
 
 class FiguresOfVideo(unittest.TestCase):
@@ -116,14 +117,37 @@ class FiguresOfVideo(unittest.TestCase):
         self.assertGreater(np.corrcoef(scores[:, 0], video["curvature"])[0, 1], 0.99)
         np.testing.assert_allclose(np.var(scores, axis=0) / np.var(video["g"], axis=0).sum(), share, atol=1e-9)
 
-    def test_ways_start_upwards(self):
-        video = rundir.read_run(self.run_directory()).video
-        to_right, ahead = figures_video.way(video["car"][:26]).T  # a quarter of a turn to the left, of radius 55
-        np.testing.assert_allclose((to_right[0], ahead[0]), (0, 0))
-        np.testing.assert_allclose((to_right[-1], ahead[-1]), (-55, 55), atol=2)
-        figure = self.drawn(figures_video.attended, os.path.join(self.dir, "minimax", "seed-1"))
-        ways = next(axis for axis in figure.axes if axis.get_title().startswith("the car's way"))
-        self.assertEqual([len(dots.get_offsets()) for dots in ways.collections], [100, 100, 100])
+    def test_the_lap_is_the_one_that_is_covered_best(self):
+        film = rundir.read_run(self.run_directory()).video
+        track, place = figures_video.best_lap(film)
+        self.assertEqual(track, 7)
+        np.testing.assert_allclose(place, np.concatenate([np.linspace(0, 180, 100), np.linspace(120, 300, 100)]), atol=1e-3)
+        film["car"][:, 1] = 2 * figures_video.MIDDLE - film["car"][:, 1]  # the other way round
+        film["car"][:, 2] *= -1
+        np.testing.assert_allclose(figures_video.best_lap(film)[1], place, atol=1e-3)
+
+    def test_curvature_is_read_by_a_line_fitted_to_other_tracks(self):
+        film = rundir.read_run(self.run_directory()).video
+        guess, correlation = figures_video.read_curvature(film, 7)
+        self.assertGreater(correlation, 0.98)
+        np.testing.assert_allclose(guess, film["curvature"], atol=0.2)
+        mine = film["sequence"] == 7
+        film["curvature"][mine] = np.random.default_rng(1).permutation(film["curvature"][mine])
+        again, correlation = figures_video.read_curvature(film, 7)
+        np.testing.assert_array_equal(again, guess)
+        self.assertLess(abs(correlation), 0.3)
+        film["sequence"][:] = 7
+        self.assertTrue(np.isnan(figures_video.read_curvature(film, 7)[1]))
+
+    def test_a_lap_on_a_map_and_rolled_out(self):
+        figure = self.drawn(figures_video.attended, self.run_directory())
+        titled = {axis.get_title(loc="left"): axis for axis in figure.axes}
+        component_axis, curvature_axis = titled["g"], titled["Curvature"]
+        for axis in (axis for axis in figure.axes if axis.get_ylabel() == "m"):
+            self.assertEqual([len(dots.get_offsets()) for dots in axis.collections[:2]], [200, 200])
+        self.assertEqual(len(component_axis.get_legend().get_texts()), 2)
+        bend = [line for line in curvature_axis.lines if line.get_color() == "#000000"]
+        self.assertEqual([len(line.get_xdata()) for line in bend], [100, 100])
 
     def test_what_the_world_does_not_offer_is_left_out(self):
         path = self.run_directory()

@@ -20,7 +20,7 @@
 #define SMALL "{kind: car-racing, size: 16, sequences: 6, held_out: 5, frames: 60, window: 20, stack: 3, views: 2, noise: 0.5}"
 
 enum { B = 4, STACK = 3, PIXELS = 16 * 16, T = 20 };
-enum { IMAGE, VIEW1, VIEW2, ROAD, CURVATURE, CAR };
+enum { IMAGE, VIEW1, VIEW2, SEQUENCE, ROAD, CURVATURE, CAR };
 
 /* --- windows --- */
 
@@ -223,8 +223,8 @@ static void frames_are_standardised(void **state)
     double sum = 0, squares = 0, n = 0, road = 0, curvature = 0;
     look(&l, "{kind: car-racing, sequences: 20, held_out: 1, frames: 200, window: 2}", 3, 20);
     const struct cal_rep_spec *spec = &l.w.s->spec;
-    assert_true(cal_rep_find(spec, "image") == 0 && cal_rep_find(spec, "view1") == 1 && cal_rep_find(spec, "road") == 2);
-    assert_true(spec->slice[2].c == 1 && spec->slice[2].h == 32 && spec->slice[2].w == 32 && spec->slice[2].cols == 32 * 32);
+    assert_true(cal_rep_find(spec, "image") == 0 && cal_rep_find(spec, "view1") == 1 && cal_rep_find(spec, "road") == 3);
+    assert_true(spec->slice[3].c == 1 && spec->slice[3].h == 32 && spec->slice[3].w == 32 && spec->slice[3].cols == 32 * 32);
     for (long t = 0; t < 60; t += 2) {
         get(&l, 0, CAL_SPLIT_TRAIN, t);
         for (int i = 0; i < 20 * 32 * 32; i++) {
@@ -232,12 +232,12 @@ static void frames_are_standardised(void **state)
             sum += x;
             squares += x * x;
             n++;
-            assert_true(l.rep->data[2][i] == 0 || l.rep->data[2][i] == 1);
-            road += (double)l.rep->data[2][i];
+            assert_true(l.rep->data[3][i] == 0 || l.rep->data[3][i] == 1);
+            road += (double)l.rep->data[3][i];
         }
         for (int b = 0; b < 20; b++) {
-            curvature += fabs((double)l.rep->data[3][b]);
-            assert_true(fabsf(l.rep->data[3][b]) < 1 / 9.0f && l.rep->data[2][b * 32 * 32 + 24 * 32 + 16] == 1);
+            curvature += fabs((double)l.rep->data[4][b]);
+            assert_true(fabsf(l.rep->data[4][b]) < 1 / 9.0f && l.rep->data[3][b * 32 * 32 + 24 * 32 + 16] == 1);
         }
     }
     double mean = sum / n;
@@ -245,6 +245,27 @@ static void frames_are_standardised(void **state)
     assert_true(fabs(sqrt(squares / n - mean * mean) - 1) < 0.05);
     assert_true(road / n > 0.2 && road / n < 0.4);
     assert_true(curvature / 600 > 0.01 && curvature / 600 < 0.04);
+    look_away(&l);
+}
+
+/* Which is where its window is from. */
+static void rows_tell_their_sequence(void **state)
+{
+    (void)state;
+    struct looker l;
+    const struct cal_windows_params p = {.window = T, .stack = STACK};
+    const struct cal_windows w = {.p = &p, .split = {{.n = 6, .each = 60}, {.n = 5, .each = 60}}};
+    look(&l, SMALL, 1, B);
+    for (int split = 0; split < 2; split++)
+        for (long t = 0; t < 6 * T; t++) {
+            struct cal_view view = view_of(0, (enum cal_split)split);
+            get(&l, 0, (enum cal_split)split, t);
+            for (int b = 0; b < B; b++)
+                assert_true(l.rep->data[SEQUENCE][b] == (float)cal_windows_place(&w, l.w.s, &view, t, b).sequence);
+        }
+    look_away(&l);
+    look(&l, "{kind: car-racing, size: 8, sequences: 1, held_out: 1, frames: 20, window: 20, views: 4}", 1,
+         1); /* as many slices as can be */
     look_away(&l);
 }
 
@@ -345,6 +366,7 @@ int main(void)
         cmocka_unit_test(bytes_are_shaded_as_by_the_twin),
         cmocka_unit_test(seeds_give_other_worlds),
         cmocka_unit_test(frames_are_standardised),
+        cmocka_unit_test(rows_tell_their_sequence),
         cmocka_unit_test(slices_do_without_the_others),
         cmocka_unit_test(memory_is_had_at_the_start),
         cmocka_unit_test(impossible_worlds_are_refused),

@@ -56,6 +56,7 @@ static void check_split(struct looker *l, enum cal_split split, int n, const int
             while (sequence < n && now >= first[sequence + 1])
                 sequence++;
             assert_true(sequence < n && before == now - 1 && before >= first[sequence]);
+            assert_true(l->rep->data[1][b] == (float)sequence);
             seen[now] = seen[before] = 1;
         }
     }
@@ -74,7 +75,7 @@ static void the_last_sequences_are_held_out(void **state)
     H5Fclose(f);
     look(&l, SMALL, 1, B);
     assert_true(l.w.s->samples[CAL_SPLIT_TRAIN] == 34 && l.w.s->samples[CAL_SPLIT_HELD_OUT] == 6 && l.w.s->window == 4);
-    assert_true(l.w.s->spec.n == 1 && l.w.s->spec.slice[0].c == 2 && l.w.s->spec.slice[0].h == H && l.w.s->spec.slice[0].w == W);
+    assert_true(l.w.s->spec.n == 2 && l.w.s->spec.slice[0].c == 2 && l.w.s->spec.slice[0].h == H && l.w.s->spec.slice[0].w == W);
     check_split(&l, CAL_SPLIT_TRAIN, 3, (const int[]){0, 9, 29, 34}, mean, sd);
     check_split(&l, CAL_SPLIT_HELD_OUT, 1, (const int[]){34, 40}, mean, sd);
     look_away(&l);

@@ -78,6 +78,13 @@ static void decoders(const struct past *p)
     assert_true(get("mlp_e") < 0.95 && get("road_e") < 0.8 && get("low_e") < 0.5);
     assert_true(fabs(get("redundancy") - redundancy) < 1e-9 && redundancy > 0.01);
     assert_true(fabs(get("code_mean") - cal_largest_mean(score.x, n_test, R * UNITS, WIDTH)) < 1e-9);
+    float *bend = look(p, 1, "curvature", 20, T - 1, 2, &n_train), *test_bend = look(p, 2, "curvature", 20, T - 1, 2, &n_test);
+    const struct cal_pairs fit_bend = {n_train, 2 * COLS, 1, fit.x, bend}, score_bend = {n_test, 2 * COLS, 1, score.x, test_bend};
+    assert_int_equal(cal_ridge_transfer(&fit_bend, &score_bend, 1e-3, &mse), CAL_OK);
+    assert_true(fabs(get("curvature_r2") - (1 - mse / cal_mean_error(&fit_bend, &score_bend))) < 1e-4);
+    assert_true(get("curvature_r2") > 0.1 && get("curvature_r2") < 1);
+    cal_free(test_bend);
+    cal_free(bend);
     cal_free(code);
     cal_free(test);
     cal_free(train);
@@ -145,10 +152,11 @@ static void curves(const struct past *p)
 static void pictures(const struct past *p)
 {
     enum { FRAMES = T - LEAD };
-    size_t rows, n = 2 * T * B;
+    size_t rows, n = 2 * (T - 20) * B;
     float *film = cal_alloc((size_t)3 * FRAMES * PIXELS * sizeof *film), *shown = look(p, 4, "image", LEAD, T - 1, 1, &rows);
-    float *curvature = cal_alloc(n * sizeof *curvature), *wanted = look(p, 2, "curvature", 0, T - 1, 1, &rows);
-    int64_t *sequence = cal_alloc(n * sizeof *sequence), *frame = cal_alloc(n * sizeof *frame);
+    float *curvature = cal_alloc(n * sizeof *curvature), *wanted = look(p, 2, "curvature", 20, T - 1, 1, &rows);
+    float *track = cal_alloc(n * sizeof *track), *shown_track = look(p, 2, "sequence", 20, T - 1, 1, &rows);
+    int64_t *window = cal_alloc(n * sizeof *window), *frame = cal_alloc(n * sizeof *frame);
     char *path = cal_sprintf("%s/figures/video.h5", dir);
     struct cal_h5 *f;
     assert_int_equal(cal_h5_open(path, false, &f), CAL_OK);
@@ -158,18 +166,20 @@ static void pictures(const struct past *p)
             assert_memory_equal(film + (s * FRAMES + k) * PIXELS, shown + (k * B + s) * PIXELS, PIXELS * sizeof *film);
     assert_int_equal(rows, n);
     assert_int_equal(cal_h5_read(f, "curvature", CAL_F32, 1, &n, curvature), CAL_OK);
-    assert_int_equal(cal_h5_read(f, "g_sequence", CAL_I64, 1, &n, sequence), CAL_OK);
+    assert_int_equal(cal_h5_read(f, "g_window", CAL_I64, 1, &n, window), CAL_OK);
+    assert_int_equal(cal_h5_read(f, "sequence", CAL_F32, 1, &n, track), CAL_OK);
     assert_int_equal(cal_h5_read(f, "g_frame", CAL_I64, 1, &n, frame), CAL_OK);
     assert_memory_equal(curvature, wanted, n * sizeof *wanted);
+    assert_memory_equal(track, shown_track, n * sizeof *track);
     for (size_t i = 0; i < n; i++) {
-        assert_int_equal(frame[i], i / B % T);
-        assert_int_equal(sequence[i], i / B / T * B + i % B);
+        assert_int_equal(frame[i], 20 + i / B % (T - 20));
+        assert_int_equal(window[i], i / B / (T - 20) * B + i % B);
     }
     cal_h5_drop(f);
-    float *mine[] = {film, shown, curvature, wanted};
-    for (size_t i = 0; i < 4; i++)
+    float *mine[] = {film, shown, curvature, wanted, track, shown_track};
+    for (size_t i = 0; i < sizeof mine / sizeof *mine; i++)
         cal_free(mine[i]);
-    cal_free(sequence);
+    cal_free(window);
     cal_free(frame);
     cal_free(path);
 }
@@ -192,8 +202,8 @@ static void gains(void **state)
     measure();
     double random = get("gain_random");
     assert_false(isnan(get("mlp_e")) || isnan(get("redundancy")));
-    assert_true(isnan(get("mlp_g")) && isnan(get("blind_mean"))); /* nobody recorded g, nothing was blind */
-    assert_true(fabs(get("gain")) < 1e-5);                        /* of temperature 0 */
+    assert_true(isnan(get("mlp_g")) && isnan(get("curvature_r2")) && isnan(get("blind_mean"))); /* nobody recorded g, nothing was blind */
+    assert_true(fabs(get("gain")) < 1e-5);                                                      /* of temperature 0 */
     assert_true(fabs(random) > 1e-3);
     assert_true(get("gain_trained") > random + 0.01);
     past_forget(&p);

@@ -4,7 +4,7 @@
  * and then kept as bytes, since frames are smaller than the ground that they are cut from. Grey is shown less a fixed mean and by a fixed
  * standard deviation, those of frames of 32 x 32; to measure them would be to make all sequences before the first is wanted.
  *
- * Beside image and views (windows.h) it tells what is true of the latest frame, for measures and for whoever is to learn it:
+ * Beside image, views and sequence (windows.h) it tells what is true of the latest frame, for measures and for whoever is to learn it:
  *   road       (1,size,size) 1 where the ground at the pixel's centre is road, kerbs apart, else 0
  *   curvature  1 per m, of the road at the car, positive to the left
  *   car        x, y, heading, speed, offset (car.h) */

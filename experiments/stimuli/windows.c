@@ -48,6 +48,8 @@ int cal_windows_init(struct cal_windows *w, struct cal_stimulus *s, int height, 
     if (err)
         return err;
     cal_samples_offer(&s->spec, (int)w->p->views, (int)w->p->stack, height, width);
+    w->sequence = s->spec.n;
+    cal_rep_spec_add(&s->spec, "sequence", 1);
     s->window = w->p->window;
     w->noise = cal_alloc((size_t)w->p->stack * noise_floats(w, s) * sizeof *w->noise);
     return CAL_OK;
@@ -101,6 +103,8 @@ void cal_windows_show(struct cal_windows *w, const struct cal_stimulus *s, const
         noise[c] = noise_of(w, s, view, presentation, (long)(stack - 1 - c));
     for (size_t b = 0; b < batch; b++) {
         struct cal_frame_place latest = cal_windows_place(w, s, view, presentation, (int)b);
+        if (out[w->sequence])
+            out[w->sequence][b] = (float)latest.sequence;
         for (size_t c = 0; c < stack; c++) {
             struct cal_frame_place place = {latest.sequence, latest.frame - (long)(stack - 1 - c)};
             const uint8_t *from = frame(who, view->split, place);

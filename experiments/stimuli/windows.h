@@ -7,7 +7,8 @@
  *
  * `image` is a map of `stack` channels, the frames t - stack + 1 ... t, the latest last: it is the world and not the region that stacks, so that
  * a region has no memory of frames to keep, save and clear. Windows begin late enough for all channels to be of their own sequence. view_i is
- * the image and noise that was drawn once for each frame, so that it moves through the channels with it. */
+ * the image and noise that was drawn once for each frame, so that it moves through the channels with it. `sequence` is the number of the row's
+ * sequence within its split, for measures. */
 #ifndef CAL_EXPERIMENTS_STIMULI_WINDOWS_H
 #define CAL_EXPERIMENTS_STIMULI_WINDOWS_H
 
@@ -63,6 +64,7 @@ struct cal_windows {
     const struct cal_windows_params *p; /* [borrow] */
     struct cal_sequences split[2];
     float mean, sd; /* a byte g is shown as (g - mean) / sd */
+    int sequence;   /* slice */
     float *noise;   /* [own] (stack, views, B, pixels): of the frames last shown, so that each is drawn once */
     struct cal_drawn {
         bool filled;
@@ -78,7 +80,7 @@ struct cal_frame_place {
 /* [borrow] until the next call */
 typedef const uint8_t *cal_frame_fn(void *who, enum cal_split split, struct cal_frame_place place);
 
-/* Offer image and views as maps of stack x h x w, and set s->window and s->samples (frames). `w` has p, split, mean and sd.
+/* Offer image and views as maps of stack x h x w, and sequence, and set s->window and s->samples (frames). `w` has p, split, mean and sd.
  * Local. Error: CAL_EUSAGE when a sequence has fewer frames than a window needs (and nothing is held). */
 int cal_windows_init(struct cal_windows *w, struct cal_stimulus *s, int height, int width);
 void cal_windows_finish(struct cal_windows *w);
@@ -87,7 +89,7 @@ void cal_windows_finish(struct cal_windows *w);
 struct cal_frame_place cal_windows_place(const struct cal_windows *w, const struct cal_stimulus *s, const struct cal_view *view,
                                          long presentation, int row);
 
-/* Write image and views of a batch, slices 0 ... views, those that are not NULL. Local. */
+/* Write image, views and sequence of a batch, slices 0 ... views + 1, those that are not NULL. Local. */
 void cal_windows_show(struct cal_windows *w, const struct cal_stimulus *s, const struct cal_view *view, long presentation,
                       cal_frame_fn *frame, void *who, float *const *out);
 
