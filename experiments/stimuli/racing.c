@@ -171,9 +171,10 @@ static void show_truths(struct racing *r, const struct part *part, size_t i, int
 static int racing_batch(struct cal_stimulus *s, const struct cal_view *view, long presentation, float *const *out)
 {
     struct racing *r = s->state;
+    bool truths = out[r->road] || out[r->curvature] || out[r->car];
     cal_windows_show(&r->windows, s, view, presentation, frame, r, out);
-    for (int b = 0; b < s->batch; b++) {
-        size_t i = find_frame(r, view->split, cal_windows_place(&r->windows, s, view, presentation, b));
+    for (int b = 0; truths && b < s->batch; b++) {
+        size_t i = find_frame(r, view->split, cal_windows_latest(&r->windows, s, view, presentation, b));
         show_truths(r, &r->part[view->split], i, b, out);
     }
     return CAL_OK;

@@ -1,8 +1,6 @@
 /* experiments/stimuli/windows.c - see windows.h. */
 #include "experiments/stimuli/windows.h"
 
-#include <stdbool.h>
-
 #include "core/err.h"
 #include "core/mem.h"
 
@@ -51,6 +49,7 @@ int cal_windows_init(struct cal_windows *w, struct cal_stimulus *s, int height, 
     w->sequence = s->spec.n;
     cal_rep_spec_add(&s->spec, "sequence", 1);
     s->window = w->p->window;
+    w->begin = cal_alloc((size_t)s->batch * sizeof *w->begin);
     w->noise = cal_alloc((size_t)w->p->stack * noise_floats(w, s) * sizeof *w->noise);
     return CAL_OK;
 }
@@ -58,6 +57,7 @@ int cal_windows_init(struct cal_windows *w, struct cal_stimulus *s, int height, 
 void cal_windows_finish(struct cal_windows *w)
 {
     cal_free(w->noise);
+    cal_free(w->begin);
 }
 
 struct cal_frame_place cal_windows_place(const struct cal_windows *w, const struct cal_stimulus *s, const struct cal_view *view,
@@ -70,6 +70,19 @@ struct cal_frame_place cal_windows_place(const struct cal_windows *w, const stru
     uint32_t places = (uint32_t)(frames_of(q, sequence) - needed(w->p) + 1);
     long first = (long)cal_rng_below(&start, (uint64_t)row, places) + w->p->stack - 1; /* a permutation uses none of its key's draws */
     return (struct cal_frame_place){.sequence = sequence, .frame = first + presentation % w->p->window};
+}
+
+struct cal_frame_place cal_windows_latest(struct cal_windows *w, const struct cal_stimulus *s, const struct cal_view *view,
+                                          long presentation, int row)
+{
+    long turn = presentation / w->p->window;
+    const struct cal_window *x = &w->shown;
+    if (!x->filled || x->phase != view->phase || x->split != view->split || x->turn != turn) {
+        for (int b = 0; b < s->batch; b++)
+            w->begin[b] = cal_windows_place(w, s, view, turn * w->p->window, b);
+        w->shown = (struct cal_window){.filled = true, .phase = view->phase, .split = view->split, .turn = turn};
+    }
+    return (struct cal_frame_place){.sequence = w->begin[row].sequence, .frame = w->begin[row].frame + presentation % w->p->window};
 }
 
 /* The noise (views, B, pixels) of the frame that is shown `back` presentations before this one. What is older than the window has numbers
@@ -102,7 +115,7 @@ void cal_windows_show(struct cal_windows *w, const struct cal_stimulus *s, const
     for (size_t c = 0; c < stack && noisy; c++)
         noise[c] = noise_of(w, s, view, presentation, (long)(stack - 1 - c));
     for (size_t b = 0; b < batch; b++) {
-        struct cal_frame_place latest = cal_windows_place(w, s, view, presentation, (int)b);
+        struct cal_frame_place latest = cal_windows_latest(w, s, view, presentation, (int)b);
         if (out[w->sequence])
             out[w->sequence][b] = (float)latest.sequence;
         for (size_t c = 0; c < stack; c++) {

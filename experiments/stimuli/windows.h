@@ -12,6 +12,7 @@
 #ifndef CAL_EXPERIMENTS_STIMULI_WINDOWS_H
 #define CAL_EXPERIMENTS_STIMULI_WINDOWS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -60,6 +61,11 @@ struct cal_sequences {
     long each;
 };
 
+/* A frame of a split. */
+struct cal_frame_place {
+    long sequence, frame;
+};
+
 struct cal_windows {
     const struct cal_windows_params *p; /* [borrow] */
     struct cal_sequences split[2];
@@ -71,13 +77,16 @@ struct cal_windows {
         int phase;
         uint64_t presentation, block; /* where in the random sequence */
     } drawn[CAL_STACK_MAX];
+    struct cal_frame_place *begin; /* [own] (B) where the rows of the window last shown begin, so that each is drawn once */
+    struct cal_window {
+        bool filled;
+        int phase;
+        enum cal_split split;
+        long turn; /* number of the window in its phase */
+    } shown;
 };
 
-/* A frame of a split, as bytes. */
-struct cal_frame_place {
-    long sequence, frame;
-};
-/* [borrow] until the next call */
+/* A frame as bytes. [borrow] until the next call */
 typedef const uint8_t *cal_frame_fn(void *who, enum cal_split split, struct cal_frame_place place);
 
 /* Offer image and views as maps of stack x h x w, and sequence, and set s->window and s->samples (frames). `w` has p, split, mean and sd.
@@ -88,6 +97,10 @@ void cal_windows_finish(struct cal_windows *w);
 /* Which frame row `row` shows, its latest. */
 struct cal_frame_place cal_windows_place(const struct cal_windows *w, const struct cal_stimulus *s, const struct cal_view *view,
                                          long presentation, int row);
+
+/* The same, remembered for the whole window: what its rows begin with is drawn once. */
+struct cal_frame_place cal_windows_latest(struct cal_windows *w, const struct cal_stimulus *s, const struct cal_view *view,
+                                          long presentation, int row);
 
 /* Write image, views and sequence of a batch, slices 0 ... views + 1, those that are not NULL. Local. */
 void cal_windows_show(struct cal_windows *w, const struct cal_stimulus *s, const struct cal_view *view, long presentation,
