@@ -127,7 +127,8 @@ def draw_lap(figure, run):
         label = f"component {number + 1} ({100 * share[number]:.0f} % of variance)"
         roll_out(component_axis, lap, place, scores[on, number], {"color": COLOURS[number], "label": label})
     roll_out(curvature_axis, lap, place, lap["curvature"], {"color": "#000000", "linewidth": 2, "label": "of the road, positive to the left"})
-    roll_out(curvature_axis, lap, place, guess[on], {"color": COLOURS[2], "label": "read from g"})
+    if not np.isnan(correlation):
+        roll_out(curvature_axis, lap, place, guess[on], {"color": COLOURS[2], "label": "read from g"})
     component_axis.set(ylabel="score")
     curvature_axis.set(ylabel="1/m", xlabel="place on the lap: degrees round its middle, as driven", xlim=(0, 360), xticks=QUARTERS + (360,))
     for axis, title in ((component_axis, "g"), (curvature_axis, "Curvature")):
