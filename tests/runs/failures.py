@@ -88,9 +88,9 @@ class OneRankFails(Case):
         self.assert_one_line(result, 5, "S3", "holds NaN or infinity")
         self.assertEqual(glob.glob(os.path.join(out, "simultaneous/seed-1/checkpoint/step-*")), [])
 
-    def test_a_column_that_fails_ends_all_in_the_middle_of_a_window(self):
+    def test_a_column_that_fails_ends_all(self):
         """It collapses, or its weights overflow; the last checkpoint is as if nothing had happened."""
-        often = ("--variant", "layers", "--set", "log.every=1", "--set", "checkpoint={every: 3, keep: 100}")
+        often = ("--variant", "layers", "--set", "log.every=1", "--set", "phases.look.every=32", "--set", "checkpoint={every: 3, keep: 100}")
         overflow = "regions.W.optimiser={kind: sgd, rate: 1000, momentum: 0, weight_decay: 1}"
         for name, code, options, words in (("guard", 0, ("regions.W.guard=0.01", "regions.W.guard_after=20"), "W: collapsed"),
                                            ("overflow", 5, (overflow,), "W: `cache`")):
