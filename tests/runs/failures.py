@@ -90,7 +90,7 @@ class OneRankFails(Case):
 
     def test_a_column_that_fails_ends_all(self):
         """It collapses, or its weights overflow; the last checkpoint is as if nothing had happened."""
-        often = ("--variant", "layers", "--set", "log.every=1", "--set", "phases.look.every=32", "--set", "checkpoint={every: 3, keep: 100}")
+        often = ("--variant", "layers", "--set", "log.every=1", "--set", "phases.look.every=32", "--set", "checkpoint={every: 5, keep: 100}")
         overflow = "regions.W.optimiser={kind: sgd, rate: 1000, momentum: 0, weight_decay: 1}"
         for name, code, options, words in (("guard", 0, ("regions.W.guard=0.01", "regions.W.guard_after=20"), "W: collapsed"),
                                            ("overflow", 5, (overflow,), "W: `cache`")):
