@@ -29,7 +29,7 @@
 #define CAL_ANALYSIS_INFORMATION_H
 
 #include "analysis/dump.h"
-#include "analysis/measure.h"
+#include "analysis/measures.h"
 
 /* Add the measures and write the file; neither where the run recorded no layers. The dump is turned to some other phase. Local.
  * Errors: CAL_EINPUT (activity missing, damaged, or of another stimulus), CAL_ENUMERICS (activity not finite), CAL_EIO. */

@@ -2,9 +2,7 @@
 #include "analysis/measure.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stdio.h>
 
 #include "analysis/adversary.h"
 #include "analysis/dump.h"
@@ -248,16 +246,4 @@ int cal_measure_run(const char *dir, struct cal_measures *m)
         err = cal_video_measure(d, m);
     cal_dump_close(d);
     return err;
-}
-
-void cal_measures_add(struct cal_measures *m, double value, const char *format, ...)
-{
-    if (!isfinite(value))
-        return;
-    CAL_ASSERT(m->n < CAL_MEASURES_MAX);
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(m->item[m->n].name, sizeof m->item[m->n].name, format, arguments);
-    va_end(arguments);
-    m->item[m->n++].value = value;
 }

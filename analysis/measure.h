@@ -2,22 +2,11 @@
 #ifndef CAL_ANALYSIS_MEASURE_H
 #define CAL_ANALYSIS_MEASURE_H
 
-#define CAL_MEASURES_MAX 1024
-
-struct cal_measures {
-    int n;
-    struct {
-        char name[128];
-        double value;
-    } item[CAL_MEASURES_MAX];
-};
+#include "analysis/measures.h"
 
 /* Compute every measure that applies to the run in `dir` (runs/bhn-patches/minimax/seed-1). A measure that does not apply is left out.
  * Those that come from whole matrices leave these in the run's figures/ (analysis/information.h).
  * Local. Errors: CAL_EINPUT (a file is missing, damaged, or of another stimulus), CAL_EUSAGE (used.yml), CAL_ENUMERICS, CAL_EIO. */
 int cal_measure_run(const char *dir, struct cal_measures *m);
-
-/* One more, under a name made as by printf; one that is no number does not apply, and is left out. */
-void cal_measures_add(struct cal_measures *m, double value, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

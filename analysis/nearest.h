@@ -3,7 +3,7 @@
 #define CAL_ANALYSIS_NEAREST_H
 
 #include "analysis/dump.h"
-#include "analysis/measure.h"
+#include "analysis/measures.h"
 
 #define CAL_NEAREST_MAX 1000 /* training samples; with more it would not be few, and take long */
 

@@ -32,7 +32,7 @@
 #define CAL_ANALYSIS_VIDEO_H
 
 #include "analysis/dump.h"
-#include "analysis/measure.h"
+#include "analysis/measures.h"
 
 /* Local. Errors: CAL_EINPUT, CAL_ENUMERICS, CAL_EIO. */
 int cal_video_measure(struct cal_dump *d, struct cal_measures *m);
