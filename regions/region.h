@@ -30,6 +30,8 @@ struct cal_port {
     int hub_units;            /* of all units that the offset counts among */
     const void *rule;         /* [borrow] the sender kind's projection parameters (ops->rule), the same at both ends; or NULL */
     struct cal_rep_spec spec; /* what arrives: slices as taken, columns narrowed */
+    /* The sender's ops->rule itself. A receiver compares it with the table that it knows: other kinds share other rules. */
+    const struct cal_param *rule_table;
 };
 
 /* Replicas of a kind that can share a task (ops->reads) are the shards of one hub. The regions that drive any of them are dealt among them:

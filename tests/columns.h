@@ -67,6 +67,7 @@ static inline void columns_ports(struct columns *c)
                                      .units = units,
                                      .hub_units = c->units,
                                      .rule = &s->rule,
+                                     .rule_table = cal_nce_table,
                                      .spec = {.rows = s->batch}};
         if (s->rule.negatives == CAL_NCE_UNIFORM)
             continue;

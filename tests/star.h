@@ -94,7 +94,8 @@ static inline void star_ports(struct star *s)
                                           .unit_offset = offset,
                                           .units = units,
                                           .hub_units = s->units,
-                                          .rule = i < s->setup.far ? &s->alone : &s->setup.rule};
+                                          .rule = i < s->setup.far ? &s->alone : &s->setup.rule,
+                                          .rule_table = cal_contrast_table};
         offset += units;
     }
 }

@@ -11,6 +11,7 @@
 
 #include "core/kernels.h"
 #include "regions/layers/layers.h"
+#include "regions/objectives/nce.h"
 #include "tests/star.h"
 
 enum { B = 32, D = 7, H = 3 };
@@ -325,8 +326,9 @@ static void test_refusals(void **state)
     (void)state;
     struct star s = {.setup = setup_of(&star_predictor), .units = 5};
     struct cal_cortex_params params = {.units = 3, .hidden = H};
-    for (int i = 0; i < 6; i++) {
-        static const char *const words[] = {"exactly one drive", "view2", "different sizes", "exactly one context", "`tau`", "for 2 units"};
+    for (int i = 0; i < 7; i++) {
+        static const char *const words[] = {
+            "exactly one drive", "view2", "different sizes", "exactly one context", "`tau`", "for 2 units", "no rule for negatives of two"};
         s.world = (struct cal_rep_spec){.n = 0};
         star_ports(&s);
         struct cal_region *r = star_region(&cal_cortex_ops, "V.0", 0, &s, &params);
@@ -341,6 +343,8 @@ static void test_refusals(void **state)
         cal_rep_spec_add(&s.context[0].spec, "guess", i == 5 ? 2 : 3);
         if (i != 4)
             cal_rep_spec_add(&s.context[0].spec, "tau", 3)->shared = true;
+        if (i == 6)
+            s.context[0].rule_table = cal_nce_table;
         expect_refusal(r, words[i]);
     }
 }

@@ -1,5 +1,6 @@
 /* tests/test_predictive_cortex.c - the predictive cortex: columns that do not depend on who shares a region, what is remembered and what is
  * imagined, that its state is all that it needs to go on, and what it refuses. */
+#include "regions/objectives/contrast.h"
 #include "tests/columns_reference.h"
 
 /* 4 columns in 4, 2 or 1 regions, trained over more than a window: the same bits in every weight and every code. */
@@ -223,6 +224,12 @@ static void no_context(struct columns *w)
 static void no_rule(struct columns *w)
 {
     w->context[0].rule = NULL;
+    w->context[0].rule_table = NULL;
+}
+
+static void rule_of_two_views(struct columns *w)
+{
+    w->context[0].rule_table = cal_contrast_table;
 }
 
 static void late_context(struct columns *w)
@@ -272,7 +279,8 @@ static void what_does_not_fit_is_refused(void **state)
         {memory_and_more, "brings `cache` and more"},
         {shared_sight, "one row for the whole batch"},
         {no_context, "exactly one context"},
-        {no_rule, "has no rule for negatives"},
+        {no_rule, "has no rule for negatives in time"},
+        {rule_of_two_views, "has no rule for negatives in time"},
         {late_context, "expected no delay"},
         {early_count, "expected begin: 2 or more"},
         {broken_window, "`chunk`"},

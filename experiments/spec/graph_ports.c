@@ -118,6 +118,7 @@ struct cal_port cal_port_of(const struct cal_graph *g, const struct cal_wiring *
                          .delay = x->delay,
                          .far = x->far,
                          .rule = cal_graph_projection(g, x->number)->rule,
+                         .rule_table = cal_graph_projection(g, x->number)->rule_table,
                          .spec = x->spec};
     if (x->from == CAL_FROM_STIMULUS)
         return p;

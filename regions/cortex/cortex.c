@@ -114,9 +114,9 @@ static int check_context(const struct cal_region *r, int units)
         return cal_fail(CAL_EUSAGE, "a cortex needs exactly one context, from an attention; it has %d", r->n_contexts);
     const struct cal_port *port = &r->context[0];
     const struct cal_contrast_rule *rule = port->rule;
-    if (!rule)
-        return cal_fail(CAL_EUSAGE, "`%s` from %s has no rule for negatives: a cortex learns with an attention", port->projection,
-                        port->peer);
+    if (port->rule_table != cal_contrast_table)
+        return cal_fail(CAL_EUSAGE, "`%s` from %s has no rule for negatives of two views: a cortex learns with an attention",
+                        port->projection, port->peer);
     for (int i = 0; slices[rule->negatives][i]; i++) {
         int at = cal_rep_find(&port->spec, slices[rule->negatives][i]);
         if (at < 0)

@@ -133,8 +133,8 @@ static int check_context(struct cal_predictive *c)
         return cal_fail(CAL_EUSAGE, "a predictive cortex needs exactly one context, from a global attention; it has %d", r->n_contexts);
     const struct cal_port *port = &r->context[0];
     const struct cal_nce_rule *rule = port->rule;
-    if (!rule)
-        return cal_fail(CAL_EUSAGE, "`%s` from %s has no rule for negatives: a predictive cortex learns with a global attention",
+    if (port->rule_table != cal_nce_table)
+        return cal_fail(CAL_EUSAGE, "`%s` from %s has no rule for negatives in time: a predictive cortex learns with a global attention",
                         port->projection, port->peer);
     if (port->delay)
         return cal_fail(CAL_EUSAGE, "`%s` from %s has delay %d: chunks are learnt as they end, expected no delay", port->projection,
