@@ -196,7 +196,6 @@ static int declare(struct cal_region *r)
     cal_layout_f32(&r->layout, CAL_STATE, "memory", &c->memory, dims);
     cal_layout_f64(&r->layout, CAL_STATE, "code_sum", &c->code_sum, (size_t[]){(size_t)r->out.units, (size_t)p->width, 0});
     cal_layout_f64(&r->layout, CAL_STATE, "metrics", &c->metrics, (size_t[]){N_METRICS, 0});
-    cal_layout_i64(&r->layout, CAL_STATE, "counted", &c->counted, (size_t[]){1, 0});
     declare_scratch(c);
     return CAL_OK;
 }
@@ -333,15 +332,14 @@ static void gather(struct cal_predictive *c, const struct cal_step *s, const str
     }
     for (int i = 0; i < units * c->shape.width; i++)
         c->code_sum[i] += cal_sum(c->e + (size_t)i * (size_t)loss.pitch, (size_t)batch);
-    ++*c->counted;
     c->metrics[LOSS] = value.loss / ((double)batch * units);
     c->metrics[GAIN] = (value.loss - value.control) / ((double)batch * units);
 }
 
-/* The largest length that the mean of a unit's codes has over the frames of the chunk that counted. */
-static double mean_code(const struct cal_predictive *c)
+/* The largest length that the mean of a unit's codes has over the frames of the chunk that counted, so many. */
+static double mean_code(const struct cal_predictive *c, int counted)
 {
-    double most = 0, samples = (double)*c->counted * c->base.batch;
+    double most = 0, samples = (double)counted * c->base.batch;
     for (int u = 0; u < c->base.out.units; u++) {
         double squares = 0;
         for (int d = 0; d < c->shape.width; d++) {
@@ -353,14 +351,14 @@ static double mean_code(const struct cal_predictive *c)
     return most;
 }
 
-/* The end of a chunk in which something counted. */
-static int update(struct cal_predictive *c, const struct cal_step *s)
+/* The end of a chunk of which so many frames counted. */
+static int update(struct cal_predictive *c, const struct cal_step *s, int counted)
 {
     const struct cal_predictive_params *p = c->base.params;
     const struct cal_step at = cal_nce_rule_step(rule_of(c), s);
     long begin = s->frame - s->frame % c->shape.frames;
     int first = begin < c->lead ? (int)(c->lead - begin) : 0;
-    c->metrics[MEAN] = mean_code(c);
+    c->metrics[MEAN] = mean_code(c, counted);
     if (p->guard > 0 && s->learnt >= p->guard_after && c->metrics[MEAN] > p->guard)
         return cal_fail(CAL_ENUMERICS, "collapsed: the mean of a unit's codes over a chunk has length %.3f, guard allows %g",
                         c->metrics[MEAN], p->guard);
@@ -373,18 +371,17 @@ static int learn(struct cal_region *r, const struct cal_step *s, const struct ca
 {
     struct cal_predictive *c = (struct cal_predictive *)r;
     const struct cal_nce_rule *rule = rule_of(c);
-    int error = CAL_OK;
-    CAL_ASSERT(context[0]);
+    int counted = cal_nce_rule_counted(rule, s->frame), error = CAL_OK;
+    CAL_ASSERT(context[0] && !s->blind);
     if (s->frame % rule->chunk == 0) {
         for (int i = 0; i < columns_of(c); i++)
             cal_column_clear(&c->column[i]);
         memset(c->code_sum, 0, (size_t)(r->out.units * c->shape.width) * sizeof *c->code_sum);
-        *c->counted = 0;
     }
-    if (s->frame >= rule->begin && !s->blind) /* a prediction that stands for a code tells nothing of it */
+    if (s->frame >= rule->begin)
         gather(c, s, context[0], tape);
-    if (cal_nce_rule_due(rule, s->frame) && *c->counted)
-        error = update(c, s);
+    if (counted && cal_nce_rule_due(rule, s->frame))
+        error = update(c, s, counted);
     memcpy(metric, c->metrics, N_METRICS * sizeof *metric);
     return error;
 }

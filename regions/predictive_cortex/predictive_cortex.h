@@ -35,7 +35,6 @@ struct cal_predictive {
     float *memory;                                         /* (K,B,I) state: what the guesses of the chunk were made of */
     double *code_sum;                                      /* (U,d) state: of e, over the chunk so far, U = all units of the region */
     double *metrics;                                       /* state: as last reported */
-    long *counted;                                         /* (1) state: frames of the chunk that have counted */
     float *e, *p, *de, *dp, *queries, *temperature, *rows; /* (U d,P), (U Q,P), (U) scratch, as the loss has it */
     float *rows_de, *rows_dp;                              /* (B,U d) scratch of one column */
 };
