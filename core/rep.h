@@ -15,9 +15,9 @@ struct cal_slice {
     int cols;    /* values a row */
     int c, h, w; /* a map's shape, c*h*w = cols; else 0 */
     bool shared; /* one row for all B */
-    bool
-        afferent; /* cols / units columns for each of `units`, side by side; these are those of the sender's afferents (its drives, in region
-                       order; of a shard, those it answers for): a target gets the columns of its own units and no others */
+    /* cols / units columns for each of `units`, side by side; these are those of the sender's afferents (its drives, in region order; of a
+     * shard, those it answers for): a target gets the columns of its own units and no others. */
+    bool afferent;
 };
 
 struct cal_rep_spec {
