@@ -325,7 +325,11 @@ static void test_rule(void **state)
     assert_non_null(strstr(cal_err_message(), "power of two"));
     assert_true(cal_nce_rule_same(&other, &other));
     assert_false(cal_nce_rule_same(&rule, &other));
-    rule.negatives = CAL_NCE_UNIFORM;
+    rule.negatives = CAL_NCE_UNIFORM; /* what others would have gained has to be found all the same */
+    assert_int_equal(cal_nce_rule_check(&rule, 64, 96), CAL_EUSAGE);
+    rule.groups = 8;
+    assert_int_equal(cal_nce_rule_check(&rule, 15, 96), CAL_EUSAGE);
+    rule.groups = 1;
     assert_int_equal(cal_nce_rule_check(&rule, 2, 96), CAL_OK);
     assert_int_equal(cal_nce_rule_check(&rule, 1, 96), CAL_EUSAGE);
 }

@@ -63,11 +63,11 @@ int cal_nce_rule_check(const struct cal_nce_rule *rule, int batch, long window)
 {
     if (batch < 2)
         return cal_fail(CAL_EUSAGE, "a contrast needs a batch of at least 2, got %d", batch);
-    if (rule->negatives == CAL_NCE_WEIGHTED && rule->groups & (rule->groups - 1))
+    if (rule->groups & (rule->groups - 1))
         return cal_fail(CAL_EUSAGE, "`groups` has to be a power of two, got %ld", rule->groups);
-    if (rule->negatives == CAL_NCE_WEIGHTED && batch < 2 * rule->groups)
-        return cal_fail(CAL_EUSAGE, "weighted negatives in %ld groups need a batch of at least %ld, got %d", rule->groups, 2 * rule->groups,
-                        batch);
+    if (batch < 2 * rule->groups)
+        return cal_fail(CAL_EUSAGE, "`groups`: negatives in %ld groups need a batch of at least %ld, got %d", rule->groups,
+                        2 * rule->groups, batch);
     if (!window)
         return cal_fail(CAL_EUSAGE, "codes are predicted in time: expected a stimulus of windows, got one whose samples stand alone");
     if (window % rule->chunk)

@@ -33,7 +33,8 @@ struct cal_nce_rule {
 extern const struct cal_param cal_nce_table[];
 
 bool cal_nce_rule_same(const struct cal_nce_rule *a, const struct cal_nce_rule *b);
-/* Does the rule go with B sequences in windows of T frames? (A group needs two, T is whole chunks, `begin` is within the window.) Error: CAL_EUSAGE. */
+/* Does the rule go with B sequences in windows of T frames? (A group needs two, T is whole chunks, `begin` is within the window.) The groups have
+ * to go where negatives are uniform as well: measures say what weighted ones would have gained. Error: CAL_EUSAGE. */
 int cal_nce_rule_check(const struct cal_nce_rule *rule, int batch, long window);
 /* How many frames of the chunk that `frame` is in have a loss. */
 int cal_nce_rule_counted(const struct cal_nce_rule *rule, long frame);
