@@ -184,6 +184,13 @@ static int measure_units(const struct side *test, struct cal_measures *m)
     return CAL_OK;
 }
 
+/* Did the phase record every frame of at least one window? Else there are no whole chunks to learn from. */
+static bool records_windows(const struct cal_dump *d, int phase)
+{
+    const struct cal_phase_spec *p = &d->experiment->phase[phase];
+    return (p->within >= 0 || p->every == 1) && d->graph->phase_steps[phase] >= d->stimulus->window;
+}
+
 static int measure_gains(struct cal_dump *d, int train, int test, struct cal_measures *m)
 {
     double own = NAN, random = NAN, trained = NAN;
@@ -194,7 +201,7 @@ static int measure_gains(struct cal_dump *d, int train, int test, struct cal_mea
         err = cal_adversary_gain(d, attention, &own);
     if (!err)
         err = cal_adversary_gain_fresh(d, attention, FRESH_DRAWS, &random);
-    if (!err)
+    if (!err && records_windows(d, train))
         err = cal_adversary_gain_trained(d, attention, train, UPDATES, TRAINED_DRAWS, &trained);
     if (err)
         return err;

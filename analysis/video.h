@@ -12,7 +12,7 @@
  *   curvature_r2            share of the variance of the road's curvature at the car that ridge regression reads from g (where the world offers it)
  *   redundancy, code_mean   of the codes e of the units (analysis/linear.h): the mean squared canonical correlation of pairs, the largest |mean|
  *   gain, gain_random, gain_trained    L - L_control (analysis/adversary.h): of the run's own attention, of freshly drawn ones, and of fresh
- *                           ones after 30 updates on the training sequences' codes
+ *                           ones after 30 updates on the training sequences' codes (where every frame of a window was recorded)
  * Blind, frames up to 63, decoded from p by a network that was fitted on the predictions of the blind phase of the training sequences, while
  * they see and while they do not; the mean over sequences makes a frame's error:
  *   blind_better            frames in which the error is less than that of the training mean image and that of the last frame seen

@@ -211,6 +211,7 @@ static void gains(void **state)
     measure();
     assert_true(isnan(get("gain")));
     assert_true(get("gain_random") == random);
+    assert_true(isnan(get("gain_trained"))); /* for want of a whole window */
     past_forget(&p);
 }
 

@@ -99,7 +99,7 @@ static const char experiment[] =
     "  whole: {}\n"
     "  foreseeing: {phases: {one: {steps: 48, learn: none, record: {V.*: [e, p]}}, two: {steps: 48, learn: none, stimulus: held-out,"
     " record: {V.*: [e, p]}}}}\n"
-    "  foreseeing-control: {projections.context.negatives: uniform, phases: {one: {steps: 48, learn: none, record: {V.*: [e, p]}},"
+    "  foreseeing-control: {projections.context.negatives: uniform, phases: {one: {steps: 47, learn: none, record: {V.*: [e, p]}},"
     " two: {steps: 48, learn: none, stimulus: held-out, record: {V.*: [e, p]}}}}\n"
     "  trained-only: {phases: {one: {steps: 48, learn: none, record: {V.*: [e, p], A: [g]}}, three: {steps: 48, learn: none, blind_from: "
     "25,"
