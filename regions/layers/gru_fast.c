@@ -4,7 +4,7 @@
 
 #include "regions/layers/gru.h"
 
-#define FAR 30.0f /* sigmoid and tanh are 0, 1 or -1 in float32 from here on; exp() stays finite */
+#define FAR 30.0f /* from here on 1 + exp(-x) is 1 in float32, or its inverse next to 0; exp() stays finite */
 
 static inline float sigmoid(float x)
 {
@@ -12,7 +12,7 @@ static inline float sigmoid(float x)
     return 1.0f / (1.0f + expf(-x));
 }
 
-static inline float tangent(float x)
+static inline float hyperbolic_tangent(float x)
 {
     return 2.0f * sigmoid(2.0f * x) - 1.0f;
 }
@@ -28,7 +28,7 @@ void cal_gru_read(int rows, int units, int n, const float *restrict gx, const fl
             float *restrict to = gates + at * 4 * w, *restrict is = next + at * w;
             for (size_t i = 0; i < w; i++) {
                 float r = sigmoid(x[i] + cx[i] + (s[i] + ch[i])), z = sigmoid(x[w + i] + cx[w + i] + (s[w + i] + ch[w + i]));
-                float by_h = s[2 * w + i] + ch[2 * w + i], new = tangent(x[2 * w + i] + cx[2 * w + i] + r * by_h);
+                float by_h = s[2 * w + i] + ch[2 * w + i], new = hyperbolic_tangent(x[2 * w + i] + cx[2 * w + i] + r * by_h);
                 to[i] = new;
                 to[w + i] = r;
                 to[2 * w + i] = z;
