@@ -34,6 +34,9 @@ struct cal_stimulus_ops {
     /* Write batch `presentation` of the view to out[slice] (rows x cols, packed). Local, keeps no memory of earlier calls.
      * May return CAL_EINPUT or CAL_EIO. */
     int (*batch)(struct cal_stimulus *s, const struct cal_view *view, long presentation, float *const *out);
+    /* Slice `slice`, one of s->lends, of batch `presentation` where the world has it itself, *ld floats from row to row, so that it is not copied: the bits
+     * are those that batch() writes. [borrow] until another presentation is asked for. Called after a batch() of the same that went well. Local. */
+    const float *(*lend)(struct cal_stimulus *s, const struct cal_view *view, long presentation, int slice, int *ld);
     enum cal_spares spares; /* what batch() can do without, where nobody wants it: out of that is NULL */
     void (*close)(struct cal_stimulus *s);
 };
@@ -51,6 +54,7 @@ struct cal_stimulus {
     uint32_t seed;
     int batch;                /* B */
     struct cal_rep_spec spec; /* what it offers */
+    unsigned lends;           /* these slices (a bit each) may be lent; set by open */
     long samples[2];          /* how many samples each split has; an epoch is samples / B batches */
     long window;              /* T: presentations kT ... kT + T-1 of a view are frames in a row of B sequences; 0: each stands alone */
     int classes;              /* labels are 0 ... classes-1; 0 without labels */

@@ -265,6 +265,7 @@ static void host_regions(struct cal_sim *s)
         create_host(s, r, &s->host[s->n_hosts++]);
     qsort(s->host, (size_t)s->n_hosts, sizeof *s->host, by_turn);
     s->batches = cal_batches_create(s->stimulus, batch_depth(g, first, last));
+    cal_batches_borrow(s->batches);
     s->clock = cal_alloc((size_t)s->experiment->n_phases * sizeof *s->clock);
     s->shown = cal_alloc((size_t)s->experiment->n_phases * sizeof *s->shown);
 }

@@ -290,6 +290,40 @@ static void slices_do_without_the_others(void **state)
     look_away(&all);
 }
 
+/* A view that is lent is the one that is copied: on into the next window, with frames left out, seen twice or again, with other noise and in other phases. */
+static void views_are_lent_as_they_are_written(void **state)
+{
+    (void)state;
+    static const struct {
+        long presentation;
+        int phase;
+        double noise;
+    } jump[] = {{3, 0, -1}, {4, 0, -1}, {4, 0, 0}, {5, 0, 0}, {6, 1, 0}, {7, 1, -1}, {9, 1, -1}, {9, 1, -1}, {8, 1, -1}, {9, 1, -1}};
+    const long straight = T + 5, n = straight + (long)(sizeof jump / sizeof *jump);
+    struct looker copied, lent, fresh;
+    look(&copied, SMALL, 1, B);
+    look(&lent, SMALL, 1, B);
+    cal_batches_borrow(lent.b);
+    for (long i = 0; i < n; i++) {
+        struct cal_view view = view_of(0, CAL_SPLIT_TRAIN);
+        long t = i < straight ? i : jump[i - straight].presentation;
+        if (i >= straight) {
+            view.phase = jump[i - straight].phase;
+            view.noise = jump[i - straight].noise;
+        }
+        look(&fresh, SMALL, 1, B); /* has shown nothing before */
+        assert_int_equal(cal_batches_get(fresh.b, &view, t, &fresh.rep), CAL_OK);
+        assert_int_equal(cal_batches_get(copied.b, &view, t, &copied.rep), CAL_OK);
+        assert_int_equal(cal_batches_get(lent.b, &view, t, &lent.rep), CAL_OK);
+        assert_true(cal_rep_hash(lent.rep, 0) == cal_rep_hash(fresh.rep, 0));
+        assert_true(cal_rep_hash(copied.rep, 0) == cal_rep_hash(fresh.rep, 0));
+        assert_true(lent.rep->ld[VIEW1] > STACK * PIXELS && lent.rep->ld[VIEW2] > STACK * PIXELS && lent.rep->ld[IMAGE] == STACK * PIXELS);
+        look_away(&fresh);
+    }
+    look_away(&lent);
+    look_away(&copied);
+}
+
 /* What `check` says beforehand is what is needed. */
 static void memory_is_had_at_the_start(void **state)
 {
@@ -368,6 +402,7 @@ int main(void)
         cmocka_unit_test(frames_are_standardised),
         cmocka_unit_test(rows_tell_their_sequence),
         cmocka_unit_test(slices_do_without_the_others),
+        cmocka_unit_test(views_are_lent_as_they_are_written),
         cmocka_unit_test(memory_is_had_at_the_start),
         cmocka_unit_test(impossible_worlds_are_refused),
         cmocka_unit_test(a_dump_has_moments_of_a_window),

@@ -180,6 +180,12 @@ static int racing_batch(struct cal_stimulus *s, const struct cal_view *view, lon
     return CAL_OK;
 }
 
+static const float *racing_lend(struct cal_stimulus *s, const struct cal_view *view, long presentation, int slice, int *ld)
+{
+    struct racing *r = s->state;
+    return cal_windows_lend(&r->windows, s, view, presentation, frame, r, slice, ld);
+}
+
 #define AT(field) offsetof(struct racing_params, field)
 static const struct cal_param params[] = {
     {"size", CAL_INT, AT(size), "px", "32", 8, 256, NULL, NULL, "side of the frames, which show 40 x 40 m"},
@@ -198,6 +204,7 @@ const struct cal_stimulus_ops cal_racing_ops = {
     .params_size = sizeof(struct racing_params),
     .open = racing_open,
     .batch = racing_batch,
+    .lend = racing_lend,
     .spares = CAL_SPARES_SLICES,
     .close = racing_close,
 };

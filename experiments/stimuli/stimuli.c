@@ -70,6 +70,7 @@ struct entry {
 struct cal_batches {
     struct cal_stimulus *s; /* [borrow] */
     int depth;
+    bool borrows;          /* what the world lends is not copied */
     struct entry *entries; /* [own] (depth) */
 };
 
@@ -97,15 +98,15 @@ struct cal_batches *cal_batches_create(struct cal_stimulus *s, int depth)
     b->entries = cal_alloc((size_t)depth * sizeof *b->entries);
     for (int e = 0; e < depth; e++) {
         struct entry *entry = &b->entries[e];
-        float *at = entry->values = cal_alloc(entry_floats(&s->spec) * sizeof *at);
+        entry->values = cal_alloc(entry_floats(&s->spec) * sizeof *entry->values);
         entry->rep.spec = &s->spec;
-        for (int i = 0; i < s->spec.n; i++) {
-            entry->rep.data[i] = at;
-            entry->rep.ld[i] = s->spec.slice[i].cols;
-            at += slice_floats(&s->spec, i);
-        }
     }
     return b;
+}
+
+void cal_batches_borrow(struct cal_batches *b)
+{
+    b->borrows = b->depth == 1;
 }
 
 void cal_batches_destroy(struct cal_batches *b)
@@ -138,15 +139,21 @@ static unsigned makes(const struct cal_stimulus *s, unsigned wanted)
 
 static int fill(struct cal_batches *b, struct entry *e, const struct cal_view *view, long presentation, unsigned slices)
 {
+    const unsigned lent = b->borrows ? b->s->lends & slices : 0;
     float *out[CAL_SLICES_MAX], *at = e->values;
     for (int i = 0; i < b->s->spec.n; i++) {
-        out[i] = slices >> i & 1 ? at : NULL;
+        out[i] = slices & ~lent & 1u << i ? at : NULL;
+        e->rep.data[i] = at;
+        e->rep.ld[i] = b->s->spec.slice[i].cols;
         at += slice_floats(&b->s->spec, i);
     }
     e->filled = false;
     e->view = *view;
     e->rep.presentation = presentation;
     int err = b->s->ops->batch(b->s, view, presentation, out);
+    for (int i = 0; i < b->s->spec.n && !err; i++)
+        if (lent >> i & 1)
+            e->rep.data[i] = b->s->ops->lend(b->s, view, presentation, i, &e->rep.ld[i]);
     e->filled = !err;
     e->have = slices;
     return err;

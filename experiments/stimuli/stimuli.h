@@ -15,6 +15,8 @@ void cal_stimulus_destroy(struct cal_stimulus *s);
 struct cal_batches;
 /* `depth`: how many presentations are in use at a time (largest lag between two regions of this process, plus one). The latest are kept. */
 struct cal_batches *cal_batches_create(struct cal_stimulus *s, int depth);
+/* For those who go by ld: with a depth of one, slices that the world lends are not copied. */
+void cal_batches_borrow(struct cal_batches *b);
 void cal_batches_destroy(struct cal_batches *b);
 /* Batch `presentation` of the view. [borrow] *rep until one `depth` later, or another view's, has been asked for. Errors: as ops->batch. */
 int cal_batches_get(struct cal_batches *b, const struct cal_view *view, long presentation, const struct cal_rep **rep);

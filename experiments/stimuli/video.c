@@ -179,6 +179,12 @@ static int video_batch(struct cal_stimulus *s, const struct cal_view *view, long
     return CAL_OK;
 }
 
+static const float *video_lend(struct cal_stimulus *s, const struct cal_view *view, long presentation, int slice, int *ld)
+{
+    struct video *v = s->state;
+    return cal_windows_lend(&v->windows, s, view, presentation, frame, v, slice, ld);
+}
+
 #define AT(field) offsetof(struct video_params, field)
 static const struct cal_param params[] = {
     {"path", CAL_STRING, AT(path), NULL, NULL, 0, 0, NULL, NULL,
@@ -194,6 +200,7 @@ const struct cal_stimulus_ops cal_video_ops = {
     .params_size = sizeof(struct video_params),
     .open = video_open,
     .batch = video_batch,
+    .lend = video_lend,
     .spares = CAL_SPARES_SLICES,
     .close = video_close,
 };

@@ -1,6 +1,8 @@
 /* experiments/stimuli/windows.c - see windows.h. */
 #include "experiments/stimuli/windows.h"
 
+#include <string.h>
+
 #include "core/err.h"
 #include "core/mem.h"
 
@@ -32,10 +34,26 @@ static size_t pixels_of(const struct cal_stimulus *s)
     return (size_t)s->spec.slice[0].h * (size_t)s->spec.slice[0].w;
 }
 
-/* Noise of one frame of the batch, in floats. */
-static size_t noise_floats(const struct cal_windows *w, const struct cal_stimulus *s)
+/* Rows of all noisy views together, (views,B). */
+static size_t noisy_rows(const struct cal_windows *w, const struct cal_stimulus *s)
 {
-    return (size_t)w->p->views * (size_t)s->batch * pixels_of(s);
+    return (size_t)w->p->views * (size_t)s->batch;
+}
+
+/* Rows whose noise is a whole number of groups of draws. */
+static size_t rows_together(size_t pixels)
+{
+    size_t rows = 1;
+    while (rows * pixels % 64)
+        rows *= 2;
+    return rows;
+}
+
+/* Floats from one row to the next: room for the stack to move along, and a little more, so that the rows of a column lie in different places of a
+ * cache. */
+static size_t row_floats(const struct cal_windows *w, const struct cal_stimulus *s)
+{
+    return 2 * (size_t)w->p->stack * pixels_of(s) + 64;
 }
 
 int cal_windows_init(struct cal_windows *w, struct cal_stimulus *s, int height, int width)
@@ -50,13 +68,17 @@ int cal_windows_init(struct cal_windows *w, struct cal_stimulus *s, int height, 
     cal_rep_spec_add(&s->spec, "sequence", 1);
     s->window = w->p->window;
     w->begin = cal_alloc((size_t)s->batch * sizeof *w->begin);
-    w->noise = cal_alloc((size_t)w->p->stack * noise_floats(w, s) * sizeof *w->noise);
+    w->noise = cal_alloc(rows_together(pixels_of(s)) * pixels_of(s) * sizeof *w->noise);
+    w->noisy = cal_alloc(noisy_rows(w, s) * row_floats(w, s) * sizeof *w->noisy);
+    for (int v = 1; v <= w->p->views; v++)
+        s->lends |= 1u << v;
     return CAL_OK;
 }
 
 void cal_windows_finish(struct cal_windows *w)
 {
     cal_free(w->noise);
+    cal_free(w->noisy);
     cal_free(w->begin);
 }
 
@@ -85,49 +107,78 @@ struct cal_frame_place cal_windows_latest(struct cal_windows *w, const struct ca
     return (struct cal_frame_place){.sequence = w->begin[row].sequence, .frame = w->begin[row].frame + presentation % w->p->window};
 }
 
-/* The noise (views, B, pixels) of the frame that is shown `back` presentations before this one. What is older than the window has numbers
- * that follow on those of the window's first frame. */
-static const float *noise_of(struct cal_windows *w, const struct cal_stimulus *s, const struct cal_view *view, long presentation, long back)
+/* The frame that is shown `back` presentations before this one, with its noise, to place `slot` of all rows of all views. What is older than the
+ * window has numbers that follow on those of the window's first frame. */
+static void add_frame(struct cal_windows *w, const struct cal_stimulus *s, const struct cal_view *view, long presentation, long back,
+                      cal_frame_fn *frame, void *who, size_t slot)
 {
+    size_t n = pixels_of(s), rows = noisy_rows(w, s), ld = row_floats(w, s), together = rows_together(n), batch = (size_t)s->batch;
     long place = presentation % w->p->window, before = back > place ? back - place : 0;
-    struct cal_drawn wanted = {
-        .filled = true, .phase = view->phase, .presentation = (uint64_t)(presentation - back + before), .block = (uint64_t)before};
-    size_t slot = (size_t)(presentation - back + w->p->stack) % (size_t)w->p->stack, n = noise_floats(w, s);
-    struct cal_drawn *drawn = &w->drawn[slot];
-    float *noise = w->noise + slot * n;
-    if (!drawn->filled || drawn->phase != wanted.phase || drawn->presentation != wanted.presentation || drawn->block != wanted.block) {
-        struct cal_rng key = cal_rng_key(s->seed, CAL_STREAM_NOISE, CAL_OWNER_SHARED, (uint32_t)view->phase, wanted.presentation);
-        cal_rng_normal_fill(&key, wanted.block * ((n + 63) / 64 * 64), noise, n);
-        *drawn = wanted;
+    float sd = (float)w->shows.noise, scale = 1 / w->sd, shift = -w->mean / w->sd;
+    struct cal_rng key =
+        cal_rng_key(s->seed, CAL_STREAM_NOISE, CAL_OWNER_SHARED, (uint32_t)view->phase, (uint64_t)(presentation - back + before));
+    uint64_t first = (uint64_t)before * ((rows * n + 63) / 64 * 64);
+    for (size_t r = 0; r < rows; r++) {
+        if (sd != 0 && r % together == 0)
+            cal_rng_normal_fill(&key, first + r * n, w->noise, (rows - r < together ? rows - r : together) * n);
+        struct cal_frame_place at = cal_windows_latest(w, s, view, presentation, (int)(r % batch));
+        at.frame -= back;
+        cal_windows_shade(n, frame(who, view->split, at), scale, shift, sd, sd != 0 ? w->noise + r % together * n : NULL,
+                          w->noisy + r * ld + slot * n);
     }
-    return noise;
+}
+
+const float *cal_windows_lend(struct cal_windows *w, const struct cal_stimulus *s, const struct cal_view *view, long presentation,
+                              cal_frame_fn *frame, void *who, int slice, int *ld)
+{
+    size_t n = pixels_of(s), rows = noisy_rows(w, s), stack = (size_t)w->p->stack, row = row_floats(w, s);
+    struct cal_shown *x = &w->shows;
+    double noise = view->noise < 0 ? w->p->noise : view->noise;
+    bool same = x->filled && x->phase == view->phase && x->split == view->split && x->noise == noise;
+    bool next = same && x->presentation + 1 == presentation && presentation % w->p->window;
+    if (!same || x->presentation != presentation) {
+        size_t at = next ? x->at + 1 : 0;
+        *x = (struct cal_shown){true, view->phase, view->split, noise, presentation, at};
+        for (size_t c = 0; c + 1 < stack && !next; c++)
+            add_frame(w, s, view, presentation, (long)(stack - 1 - c), frame, who, c);
+        if (at > stack) { /* no more room: back to the beginning with what is still shown */
+            for (size_t r = 0; r < rows; r++)
+                memcpy(w->noisy + r * row, w->noisy + r * row + at * n, (stack - 1) * n * sizeof *w->noisy);
+            x->at = 0;
+        }
+        add_frame(w, s, view, presentation, 0, frame, who, x->at + stack - 1);
+    }
+    *ld = (int)row;
+    return w->noisy + (size_t)(slice - 1) * (size_t)s->batch * row + x->at * n;
+}
+
+/* The image itself, without noise. */
+static void show_image(struct cal_windows *w, const struct cal_stimulus *s, const struct cal_view *view, long presentation,
+                       cal_frame_fn *frame, void *who, float *out)
+{
+    size_t n = pixels_of(s), stack = (size_t)w->p->stack;
+    for (size_t b = 0; b < (size_t)s->batch; b++)
+        for (size_t c = 0; c < stack; c++) {
+            struct cal_frame_place place = cal_windows_latest(w, s, view, presentation, (int)b);
+            place.frame -= (long)(stack - 1 - c);
+            cal_windows_shade(n, frame(who, view->split, place), 1 / w->sd, -w->mean / w->sd, 0, NULL, out + (b * stack + c) * n);
+        }
 }
 
 void cal_windows_show(struct cal_windows *w, const struct cal_stimulus *s, const struct cal_view *view, long presentation,
                       cal_frame_fn *frame, void *who, float *const *out)
 {
-    size_t n = pixels_of(s), batch = (size_t)s->batch, stack = (size_t)w->p->stack, views = (size_t)w->p->views;
-    float sd = (float)(view->noise < 0 ? w->p->noise : view->noise), scale = 1 / w->sd, shift = -w->mean / w->sd;
-    const float *noise[CAL_STACK_MAX] = {NULL};
-    bool noisy = false;
-    for (size_t v = 1; v <= views; v++)
-        noisy = noisy || (out[v] && sd != 0);
-    for (size_t c = 0; c < stack && noisy; c++)
-        noise[c] = noise_of(w, s, view, presentation, (long)(stack - 1 - c));
-    for (size_t b = 0; b < batch; b++) {
-        struct cal_frame_place latest = cal_windows_latest(w, s, view, presentation, (int)b);
-        if (out[w->sequence])
-            out[w->sequence][b] = (float)latest.sequence;
-        for (size_t c = 0; c < stack; c++) {
-            struct cal_frame_place place = {latest.sequence, latest.frame - (long)(stack - 1 - c)};
-            const uint8_t *from = frame(who, view->split, place);
-            for (size_t v = 0; v <= views; v++) {
-                float *to = out[v] ? out[v] + (b * stack + c) * n : NULL;
-                if (to)
-                    cal_windows_shade(n, from, scale, shift, sd, v && noisy ? noise[c] + ((v - 1) * batch + b) * n : NULL, to);
-            }
+    size_t cols = (size_t)s->spec.slice[0].cols;
+    if (out[0])
+        show_image(w, s, view, presentation, frame, who, out[0]);
+    for (int v = 1, ld; v <= w->p->views; v++)
+        if (out[v]) {
+            const float *from = cal_windows_lend(w, s, view, presentation, frame, who, v, &ld);
+            for (size_t b = 0; b < (size_t)s->batch; b++)
+                memcpy(out[v] + b * cols, from + b * (size_t)ld, cols * sizeof *from);
         }
-    }
+    for (int b = 0; b < s->batch && out[w->sequence]; b++)
+        out[w->sequence][b] = (float)cal_windows_latest(w, s, view, presentation, b).sequence;
 }
 
 void cal_windows_shade_twin(size_t n, const uint8_t *from, float scale, float shift, float sd, const float *noise, float *out)

@@ -71,12 +71,17 @@ struct cal_windows {
     struct cal_sequences split[2];
     float mean, sd; /* a byte g is shown as (g - mean) / sd */
     int sequence;   /* slice */
-    float *noise;   /* [own] (stack, views, B, pixels): of the frames last shown, so that each is drawn once */
-    struct cal_drawn {
+    float *noise;   /* [own] (rows,pixels): some rows' numbers for a frame, in the making */
+    float *
+        noisy; /* [own] (views,B,...): rows of 2 stack frames of the views, in which what is shown moves along, so that each frame is made once */
+    struct cal_shown {
         bool filled;
         int phase;
-        uint64_t presentation, block; /* where in the random sequence */
-    } drawn[CAL_STACK_MAX];
+        enum cal_split split;
+        double noise;
+        long presentation;
+        size_t at; /* frames before what is shown */
+    } shows;
     struct cal_frame_place *begin; /* [own] (B) where the rows of the window last shown begin, so that each is drawn once */
     struct cal_window {
         bool filled;
@@ -105,6 +110,10 @@ struct cal_frame_place cal_windows_latest(struct cal_windows *w, const struct ca
 /* Write image, views and sequence of a batch, slices 0 ... views + 1, those that are not NULL. Local. */
 void cal_windows_show(struct cal_windows *w, const struct cal_stimulus *s, const struct cal_view *view, long presentation,
                       cal_frame_fn *frame, void *who, float *const *out);
+
+/* Slice 1 ... views of a batch where it is made: *ld floats from row to row. [borrow] until another presentation is asked for. Local. */
+const float *cal_windows_lend(struct cal_windows *w, const struct cal_stimulus *s, const struct cal_view *view, long presentation,
+                              cal_frame_fn *frame, void *who, int slice, int *ld);
 
 /* One frame to one channel: out = scale from + shift + sd noise, n values; noise NULL: without. And its strict twin. */
 void cal_windows_shade(size_t n, const uint8_t *from, float scale, float shift, float sd, const float *noise, float *out);
