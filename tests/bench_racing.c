@@ -48,6 +48,13 @@ static void make_batch(void)
     world.ops->batch(world.s, &view, presentation++, out);
 }
 
+static void lend_view(void)
+{
+    const struct cal_view view = {.split = CAL_SPLIT_TRAIN, .noise = -1};
+    int ld;
+    world.ops->lend(world.s, &view, presentation++, 1, &ld);
+}
+
 /* Batches in the middle of a window, all of its sequences made: whole ones, or the noisy view alone. */
 static int bench_batches(const char *text, bool view_alone)
 {
@@ -59,6 +66,8 @@ static int bench_batches(const char *text, bool view_alone)
     make_batch();
     printf("car racing, batch of %d, %-30s %-12s %8.3f ms\n", BATCH, text, view_alone ? "view1 alone" : "all",
            least_ms(REPEATS, make_batch));
+    if (view_alone)
+        printf("car racing, batch of %d, %-30s %-12s %8.3f ms\n", BATCH, text, "view1 lent", least_ms(REPEATS, lend_view));
     for (int i = 0; i < world.s->spec.n; i++)
         cal_free(out[i]);
     world_close(&world);
