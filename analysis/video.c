@@ -332,7 +332,8 @@ static void add_scores(const struct cal_blind *b, double (*curve)[CAL_BLIND_GUES
     struct cal_blind_score s = cal_blind_score(b->blind_from, b->n, b->frame, curve);
     cal_measures_add(m, s.better, "blind_%sbetter", of);
     cal_measures_add(m, s.better_5, "blind_%sbetter_5", of);
-    cal_measures_add(m, s.first, "blind_%sfirst", of);
+    if (!*of)
+        cal_measures_add(m, s.first, "blind_first");
     cal_measures_add(m, s.mean, "blind_%smean", of);
 }
 

@@ -19,7 +19,7 @@
  *   blind_better_5          by at least 5 % of the error of the mean image
  *   blind_first             frames in a row in which it is, counted from the second blind one on; the first one is nearly the last one seen
  *   blind_mean              error over that of the mean image, mean over frames
- *   blind_road_...          the same four of the road mask
+ *   blind_road_...          the same of the road mask, but for `first`: the last mask seen is hard to beat for some frames
  *
  * DIR/figures/video.h5, for the report. F frames from the first predicted one to 63; n of the g vector; H x W pixels:
  *   frame (F) int64, attribute blind_from      number in the window
